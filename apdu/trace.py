@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A conversation as text, secrets masked.
+
+    # any remark
+    > 00 A4 04 00 0F 73 78 ...
+    < 6F 16 ... 90 00
+    > 00 20 00 00 03 •• •• ••
+    < 90 00
+
+A line with `>` is a command, with `<` its answer. Masked bytes cannot be read back, so a trace
+with secrets is for reading, one without them also for replaying.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from apdu.command import decode
+from apdu.errors import FormatError
+
+HIDDEN = "••"
+
+SECRET_INS = frozenset({0x20, 0x21, 0x24, 0x2C, 0x5E, 0xD4, 0xD8})
+"""Commands whose data is secret under any class: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
+COUNTER, CHANGE PIN, WRITE KEY and PUT KEY. A test holds the forms marked secret to this list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One command and its answer. Bytes of the command in `hidden` have been replaced by 00."""
+
+    command: bytes
+    answer: bytes
+    hidden: range = range(0)
+
+    @classmethod
+    def of(cls, command: bytes, answer: bytes) -> Exchange:
+        """Take down an exchange; what is secret in the command is lost here."""
+        hidden = secret_part(command)
+        masked = command[: hidden.start] + bytes(len(hidden)) + command[hidden.stop :]
+        return cls(masked if hidden else command, answer, hidden)
+
+    @property
+    def command_text(self) -> str:
+        """The command in spaced hex, a dot pair for each hidden byte."""
+        return " ".join(
+            HIDDEN if at in self.hidden else f"{byte:02X}" for at, byte in enumerate(self.command)
+        )
+
+    @property
+    def answer_text(self) -> str:
+        return self.answer.hex(" ").upper()
+
+
+def secret_part(command: bytes) -> range:
+    """Where a command carries a PIN or a key; all behind the header when it is malformed."""
+    if len(command) < 5 or command[1] not in SECRET_INS:
+        return range(0)
+    try:
+        _, _, _, data, _ = decode(command)
+    except FormatError:
+        return range(4, len(command))
+    start = 7 if command[4] == 0 and data else 5
+    return range(start, start + len(data))
+
+
+def write(exchanges: Iterable[Exchange], remarks: Iterable[str] = ()) -> str:
+    """The text of a conversation."""
+    lines = [f"# {remark}" for remark in remarks]
+    for exchange in exchanges:
+        lines += [f"> {exchange.command_text}", f"< {exchange.answer_text}"]
+    return "\n".join(lines) + "\n"
+
+
+def read(text: str) -> Iterator[Exchange]:
+    """The exchanges of a trace, or FormatError naming the line."""
+    command: bytes | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        mark, _, rest = line.partition(" ")
+        try:
+            raw = bytes.fromhex(rest)
+        except ValueError:
+            raise FormatError(f"trace line {number}: not hex, or masked") from None
+        if mark == ">" and command is None:
+            command = raw
+        elif mark == "<" and command is not None:
+            yield Exchange.of(command, raw)
+            command = None
+        else:
+            raise FormatError(f"trace line {number}: {mark} out of turn")
+    if command is not None:
+        raise FormatError("trace: the last command has no answer")

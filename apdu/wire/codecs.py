@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The field formats as constructs. Imported when the first format is used, and only by `fields`.
+
+Each adapter refuses what it would not build itself, so a value that parses has one encoding.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import Enum
+from typing import Any
+
+from construct import (
+    Adapter,
+    BitsInteger,
+    Bytes,
+    BytesInteger,
+    Const,
+    Construct,
+    ConstructError,
+    GreedyBytes,
+    Int8ub,
+    Prefixed,
+)
+
+from apdu.wire.codes import CHARSET
+
+
+class FieldError(ValueError):
+    """A value that its field cannot hold: where, and by which rule. Never the value itself."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Codec(Adapter):  # type: ignore[misc]
+    """A construct adapter whose two ways raise ValueError with the rule that was broken."""
+
+    def read(self, found: Any) -> Any:
+        raise NotImplementedError
+
+    def write(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def _decode(self, obj: Any, context: Any, path: str) -> Any:
+        try:
+            return self.read(obj)
+        except ValueError as error:
+            raise FieldError(path, str(error)) from None
+
+    def _encode(self, obj: Any, context: Any, path: str) -> Any:
+        try:
+            return self.write(obj)
+        except ValueError as error:
+            raise FieldError(path, str(error)) from None
+
+
+class Text(Codec):
+    """`an`: text, left aligned, filled with 00 on the right (LD/T 32)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Bytes(size))
+        self.size = size
+
+    def read(self, found: bytes) -> str:
+        try:
+            text = found.rstrip(b"\0").decode(CHARSET)
+        except UnicodeDecodeError:
+            raise ValueError("not GB 18030 text") from None
+        if "\0" in text:
+            raise ValueError("a zero byte stands before the end of the text")
+        return text
+
+    def write(self, value: str) -> bytes:
+        try:
+            found = value.encode(CHARSET)
+        except UnicodeEncodeError:
+            raise ValueError("a character is not in GB 18030") from None
+        if len(found) > self.size:
+            raise ValueError(f"{len(found)} bytes of text, {self.size} at most")
+        if "\0" in value:
+            raise ValueError("text may not contain a zero character")
+        return found.ljust(self.size, b"\0")
+
+
+class Digits(Codec):
+    """`cn`: packed BCD digits, left aligned, filled with F on the right (LD/T 32)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(Bytes(size))
+        self.size = size
+
+    def read(self, found: bytes) -> str:
+        digits = found.hex().rstrip("f")
+        if digits and not digits.isdecimal():
+            raise ValueError("not packed decimal digits filled with F")
+        return digits
+
+    def write(self, value: str) -> bytes:
+        if value and not (value.isascii() and value.isdecimal()):
+            raise ValueError("must be decimal digits")
+        if len(value) > 2 * self.size:
+            raise ValueError(f"{len(value)} digits, {2 * self.size} at most")
+        return bytes.fromhex(value.ljust(2 * self.size, "f"))
+
+
+class BcdDate(Codec):
+    """`cn` 4: YYYYMMDD as packed BCD; FFFFFFFF is no date."""
+
+    def __init__(self) -> None:
+        super().__init__(Bytes(4))
+
+    def read(self, found: bytes) -> date | None:
+        if found == b"\xff\xff\xff\xff":
+            return None
+        digits = found.hex()
+        if not digits.isdecimal():
+            raise ValueError("not the digits of a date")
+        try:
+            return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        except ValueError:
+            raise ValueError("no such day") from None
+
+    def write(self, value: date | None) -> bytes:
+        if value is None:
+            return b"\xff\xff\xff\xff"
+        return bytes.fromhex(f"{value.year:04}{value.month:02}{value.day:02}")
+
+
+class Choice(Codec):
+    """A number that must be one of an enumeration's."""
+
+    def __init__(self, subcon: Construct, members: type[Enum]) -> None:
+        super().__init__(subcon)
+        self.members = members
+
+    def read(self, found: int) -> Enum:
+        return self._member(found)
+
+    def write(self, value: Enum) -> Any:
+        return self._member(value).value
+
+    def _member(self, value: Any) -> Enum:
+        try:
+            return self.members(value)
+        except ValueError:
+            raise ValueError(f"not one of {self.members.__name__}") from None
+
+
+class Whole(Codec):
+    """Raw bytes; construct alone would turn a number into bytes silently."""
+
+    def read(self, found: bytes) -> bytes:
+        return found
+
+    def write(self, value: bytes) -> bytes:
+        if not isinstance(value, bytes):
+            raise ValueError("must be bytes")
+        return value
+
+
+class Item(Codec):
+    """A simple TLV of one tag and one length around a field."""
+
+    def __init__(self, tag: int, size: int, inner: Construct) -> None:
+        super().__init__(Bytes(2 + size))
+        self.head = bytes((tag, size))
+        self.inner = inner
+
+    def read(self, found: bytes) -> Any:
+        if found[:2] != self.head:
+            raise ValueError(f"not the item with tag {self.head[0]:02X} and {self.head[1]} bytes")
+        return self._inside(self.inner.parse, found[2:])
+
+    def write(self, value: Any) -> bytes:
+        return self.head + bytes(self._inside(self.inner.build, value))
+
+    @staticmethod
+    def _inside(way: Any, value: Any) -> Any:
+        try:
+            return way(value)
+        except FieldError as error:
+            raise ValueError(error.reason) from None
+        except ConstructError:
+            raise ValueError("a value does not fit the field") from None
+
+
+class Terminated(Construct):  # type: ignore[misc]
+    """Bytes up to a byte that ends them."""
+
+    def __init__(self, end: int) -> None:
+        super().__init__()
+        self.end = end
+
+    def _parse(self, stream: Any, context: Any, path: str) -> bytes:
+        found = bytearray()
+        while byte := stream.read(1):
+            if byte[0] == self.end:
+                return bytes(found)
+            found += byte
+        raise FieldError(path, f"no {self.end:02X} ends it")
+
+    def _build(self, obj: bytes, stream: Any, context: Any, path: str) -> bytes:
+        if self.end in obj:
+            raise FieldError(path, f"contains the byte {self.end:02X} that ends it")
+        stream.write(obj + bytes((self.end,)))
+        return obj
+
+
+def terminated(end: int) -> Construct:
+    return Terminated(end)
+
+
+def counted(inner: Construct) -> Construct:
+    return Prefixed(Int8ub, inner)
+
+
+def uint(size: int) -> Construct:
+    return BytesInteger(size)
+
+
+def choice(members: type[Enum], size: int) -> Construct:
+    return Choice(BytesInteger(size), members)
+
+
+def raw(size: int) -> Construct:
+    return Whole(Bytes(size))
+
+
+def rest() -> Construct:
+    return Whole(GreedyBytes)
+
+
+def const(value: bytes) -> Construct:
+    return Const(value)
+
+
+def bits(size: int) -> Construct:
+    return BitsInteger(size)
+
+
+def bit_choice(members: type[Enum], size: int) -> Construct:
+    return Choice(BitsInteger(size), members)
+
+
+def bit_const(value: int, size: int) -> Construct:
+    return Const(value, BitsInteger(size))
