@@ -47,7 +47,7 @@ class IssuerData(Record):
 
 @record
 class HolderData(Record):
-    """SSSE EF06, 持卡人基本信息 (2.0 and 3.0): seven TLV records, 94 bytes in all."""
+    """SSSE EF06, 持卡人基本信息 (2.0 and 3.0): seven TLV records, 91 bytes in all."""
 
     number: str = wire(item(0x08, 18, text(18), "社会保障号码"))
     name: str = wire(item(0x09, 30, text(30), "姓名"))

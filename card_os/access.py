@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judging access conditions. Only the chip does; `apdu.wire.access` says what they look like.
+
+What has been proven is a set of proofs, one number each. A condition is brought once, when its
+file is mounted, into the form that is quick to judge: the sets of proofs of which one must be
+wholly there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+
+from apdu.wire.access import Access, AllOf, Always, AnyOf, Key, Never, Pin
+
+Proof = int
+SecurityStatus = frozenset[Proof]
+"""What has been proven since the application was selected. A value: never changed, replaced."""
+Rule = tuple[SecurityStatus, ...]
+"""Alternatives; each is a set of proofs that would do. Empty: never. One empty set: always."""
+
+NOTHING_PROVEN: SecurityStatus = frozenset()
+FREE: Rule = (NOTHING_PROVEN,)
+_KEY = 0x100
+_LOCAL = 0x80
+"""A reference with this bit belongs to the current DF, one without it to the application."""
+
+
+def pin_proof(reference: int) -> Proof:
+    return reference
+
+
+def key_proof(kid: int) -> Proof:
+    return _KEY | kid
+
+
+def without_local(status: SecurityStatus) -> SecurityStatus:
+    """What is left of a status when its DF is left for another of the same application."""
+    return frozenset(proof for proof in status if not proof & _LOCAL)
+
+
+def rule(condition: Access) -> Rule:
+    """A condition in the form that is quick to judge."""
+    match condition:
+        case Always():
+            return FREE
+        case Never():
+            return ()
+        case Pin(reference):
+            return (frozenset({pin_proof(reference)}),)
+        case Key(kid):
+            return (frozenset({key_proof(kid)}),)
+        case AnyOf(parts):
+            return _shortest(way for part in parts for way in rule(part))
+        case AllOf(parts):
+            ways = product(*map(rule, parts))
+            return _shortest(frozenset().union(*way) for way in ways)
+
+
+def _shortest(ways: Iterable[SecurityStatus]) -> Rule:
+    """Without doubles, and without alternatives that ask for more than another one does."""
+    kept: list[SecurityStatus] = []
+    for way in sorted(set(ways), key=lambda way: (len(way), sorted(way))):
+        if not any(other <= way for other in kept):
+            kept.append(way)
+    return tuple(kept)
+
+
+def met(rule: Rule, status: SecurityStatus) -> bool:
+    """Whether what has been proven is enough."""
+    for way in rule:
+        if way <= status:
+            return True
+    return False

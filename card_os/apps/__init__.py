@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The applications: each is a value made of a name and a command table."""

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The chip: flash, world and ROM put together. Bytes in, bytes out, for any bytes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apdu.atr import Atr, InterfaceBytes
+from apdu.sw import SW
+from card_os.apps.debit import DEBIT
+from card_os.apps.hrss import HRSS
+from card_os.apps.root import ROOT
+from card_os.dispatch import Application, Context, answer
+from card_os.files.tree import Tree, format_flash
+from card_os.nvm import JOURNAL_SIZE, Flash, FlashFault, Nvm
+from card_os.world import World
+
+ROM: Final = (ROOT, HRSS, DEBIT)
+"""The applications of a social security card."""
+FLASH_SIZE: Final = 65_536
+LONGEST_COMMAND: Final = 65_544
+"""Bytes of the longest C-APDU there is: case 4 extended, all the data."""
+
+
+class Chip:
+    """A smart card chip under power.
+
+    Raises MemoryDamaged when the flash holds something else than a chip's memory.
+    """
+
+    def __init__(self, rom: tuple[Application, ...], flash: Flash, world: World) -> None:
+        self._rom = rom
+        self._flash = flash
+        self._world = world
+        self._start()
+
+    @classmethod
+    def manufacture(cls, flash: Flash, world: World, historical: bytes) -> Chip:
+        """A new chip on a blank flash, ready to be personalised. `historical`: 13 ATR bytes."""
+        format_flash(flash, historical)
+        return cls(ROM, flash, world)
+
+    def _start(self) -> None:
+        nvm = Nvm(self._flash)
+        nvm.recover()
+        names = frozenset(application.name for application in self._rom)
+        tree = Tree(nvm, len(self._flash.cells), names)
+        self._ctx = Context(nvm, self._world, tree, self._rom)
+        historical = tree.master.historical
+        self._atr = bytes(Atr(historical, (InterfaceBytes(tb=0, tc=0),)))
+
+    def reset(self) -> bytes:
+        """Cold or warm reset: everything volatile is gone. Returns the ATR."""
+        self._start()
+        return self._atr
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer a C-APDU; whatever the bytes, the answer has two bytes or more."""
+        if len(command) > LONGEST_COMMAND:
+            return SW.WRONG_LENGTH.to_bytes(2)
+        try:
+            return answer(self._ctx, command)
+        except FlashFault:
+            # What was proven is dropped, and memory is brought back to a whole state.
+            self._start()
+            return SW.MEMORY_FAILURE.to_bytes(2)
+
+    def snapshot(self) -> bytes:
+        """A digest (SHA-256) of the whole state of the memory, the journal's scratch left out."""
+        from hashlib import sha256
+
+        return sha256(self._flash.cells[JOURNAL_SIZE:]).digest()

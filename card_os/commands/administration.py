@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Personalisation and life cycle (ISO 7816-9). None of it exists on a sealed card."""
+
+from __future__ import annotations
+
+from apdu.errors import StatusError
+from apdu.sw import SW
+from apdu.wire.codes import is_pin
+from apdu.wire.perso import (
+    ACTIVATE_FILE,
+    CREATE_FILE,
+    DEACTIVATE_FILE,
+    TERMINATE_DF,
+    WRITE_KEY,
+    Algorithm,
+    FileHeader,
+    KeyBlock,
+    KeyRef,
+    KeyUsage,
+    Life,
+)
+from card_os.dispatch import CommandTable, Context
+from card_os.files.tree import Directory
+from card_os.session import Stage
+
+commands = CommandTable()
+
+_KEY_LENGTH = {Algorithm.TDES: 16, Algorithm.SM4: 16}
+
+
+@commands.on(CREATE_FILE, life=Stage.INITIALISATION)
+def create_file(ctx: Context, _: None, header: FileHeader) -> None:
+    """Create a file in the current DF and make it current (ISO 7816-9 7.1)."""
+    made = ctx.tree.add_file(ctx.session.directory, header)
+    if isinstance(made, Directory):
+        ctx.enter(made, fresh=False)
+    else:
+        ctx.session.file = made
+
+
+@commands.on(WRITE_KEY, life=Stage.INITIALISATION)
+def write_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
+    """Store a key or a PIN in the current DF."""
+    if block.usage is KeyUsage.PIN:
+        fits = block.algorithm is Algorithm.NONE and not block.version and is_pin(block.value)
+    else:
+        fits = len(block.value) == _KEY_LENGTH.get(block.algorithm)
+    if not fits:
+        raise StatusError(SW.WRONG_DATA)
+    ctx.tree.add_secret(ctx.session.directory, ref.kid, block)
+
+
+@commands.on(ACTIVATE_FILE, life=Stage.INITIALISATION)
+def activate_file(ctx: Context, _: None, __: None) -> None:
+    """Activate the current EF or DF. For the MF: seal the chip; there is no way back."""
+    session = ctx.session
+    target = session.file or session.directory
+    if target is not ctx.tree.mf:
+        ctx.tree.set_life(target, Life.ACTIVATED)
+        return
+    ctx.tree.set_chip_life(Life.ACTIVATED)
+    ctx.enter(ctx.tree.mf, fresh=True)
+
+
+@commands.on(DEACTIVATE_FILE, life=Stage.INITIALISATION)
+def deactivate_file(ctx: Context, _: None, __: None) -> None:
+    """Block the current EF or DF."""
+    target = ctx.session.file or ctx.session.directory
+    if target is ctx.tree.mf:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    ctx.tree.set_life(target, Life.DEACTIVATED)
+
+
+@commands.on(TERMINATE_DF, life=Stage.INITIALISATION)
+def terminate_df(ctx: Context, _: None, __: None) -> None:
+    """End the current DF for good; for the MF, the chip."""
+    directory = ctx.session.directory
+    if directory is ctx.tree.mf:
+        ctx.tree.set_chip_life(Life.TERMINATED)
+    else:
+        ctx.tree.set_life(directory, Life.TERMINATED)
+    ctx.enter(ctx.tree.mf, fresh=True)

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a C-APDU to its answer: the gates, in the one order in which this chip judges.
+
+     1  lengths Lc and Le make sense                    6700
+     2  the instruction is known                        6D00
+     3  the class is the one declared                   6E00, channel 6881, messaging 6882,
+                                                        chaining 6884
+     4  the command exists at this stage of life        6985, a terminated chip 6A81
+     5  a chain is complete                             6883; 9000 while it is not
+     6  case, and number of data bytes                  6700
+     7  P1-P2                                           6A86
+     8  data                                            6A80
+     9  access condition                                6982
+    10  the handler
+
+Handlers contain no permission checks. Status words raised anywhere below end here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from apdu import cla as class_byte
+from apdu.command import decode
+from apdu.errors import FormatError, StatusError
+from apdu.flow import OK, deliver
+from apdu.sw import SW
+from apdu.wire.form import NOTHING, RAW, CommandForm
+from apdu.wire.iso7816 import GET_RESPONSE
+from apdu.wire.perso import Life
+from card_os.access import FREE, Rule, met
+from card_os.files.records import ElementaryFile
+from card_os.files.tree import Directory, Tree
+from card_os.nvm import Nvm
+from card_os.secrets.keys import KeyObject
+from card_os.secrets.pins import PinObject
+from card_os.session import IN_USE, Session, Stage
+from card_os.world import World
+
+P = TypeVar("P")
+D = TypeVar("D")
+
+_GET_RESPONSE: Final = bytes((GET_RESPONSE.ins,))
+_WRONG_LENGTH: Final = SW.WRONG_LENGTH.to_bytes(2)
+_WRONG_DATA: Final = SW.WRONG_DATA.to_bytes(2)
+
+
+class Context:
+    """What a handler may reach: memory, world, tree, session, and Ne of this command."""
+
+    __slots__ = ("_rom", "ne", "nvm", "session", "tree", "world")
+
+    def __init__(self, nvm: Nvm, world: World, tree: Tree, rom: tuple[Application, ...]) -> None:
+        self.nvm = nvm
+        self.world = world
+        self.tree = tree
+        self._rom = {application.name: application for application in rom}
+        self.ne = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything volatile and select the MF."""
+        mf = self.tree.mf
+        self.session = Session(mf, self._rom[mf.header.name], self.tree.master.life)
+
+    def enter(self, directory: Directory, *, fresh: bool) -> None:
+        """Make a directory current. Another application, or `fresh`: nothing stays proven."""
+        life = self.tree.master.life
+        if fresh or directory.root is not self.session.directory.root:
+            application = self._rom[directory.root.header.name]
+            self.session.select(directory, application, life)
+        else:
+            self.session.move(directory, life)
+
+    def file(self, sfi: int) -> ElementaryFile:
+        """The EF with this SFI in the current DF (0: the current EF).
+
+        Raises StatusError 6A82 or 6986 when there is none, 6985 when it is deactivated.
+        """
+        session = self.session
+        found = session.directory.by_sfi.get(sfi) if sfi else session.file
+        if found is None:
+            raise StatusError(SW.FILE_NOT_FOUND if sfi else SW.NO_CURRENT_EF)
+        if found.life is not Life.ACTIVATED:
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        return found
+
+    def pin(self, reference: int) -> PinObject:
+        """A PIN of the current DF or of one above it in the application, or StatusError 6A88."""
+        for directory in self._application_chain():
+            if reference in directory.pins:
+                return directory.pins[reference]
+        raise StatusError(SW.REFERENCE_NOT_FOUND)
+
+    def key(self, kid: int) -> KeyObject:
+        """A key: 80 and above of the current DF, below of the application. Or StatusError 6A88."""
+        for directory in self._application_chain():
+            if kid in directory.keys:
+                return directory.keys[kid]
+            if kid & 0x80:
+                break
+        raise StatusError(SW.REFERENCE_NOT_FOUND)
+
+    def _application_chain(self) -> Iterator[Directory]:
+        current = self.session.directory
+        for directory in current.chain():
+            if directory.root is not current.root:
+                return
+            yield directory
+
+
+Handler = Callable[[Context, P, D], bytes | None]
+Condition = Callable[[Context, P], Rule]
+"""Who may: found out from the target of the command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A form, its handler and its policy."""
+
+    form: CommandForm[Any, Any, Any]
+    handler: Handler[Any, Any]
+    access: Condition[Any] | None
+    life: Stage
+    # Taken from the form once, for the path of an APDU:
+    cla: int
+    cases: int
+    shortest: int
+    longest: int
+    params: Callable[[int], Any]
+    parse: Callable[[bytes], Any] | None
+
+
+class CommandTable:
+    """The commands of an application. Tables are put together from tables."""
+
+    def __init__(self, *parts: CommandTable) -> None:
+        self.entries: dict[int, Entry] = {}
+        for part in parts:
+            for entry in part.entries.values():
+                self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        if entry.form.ins in self.entries:
+            raise ValueError(f"two commands have INS {entry.form.ins:02X}")
+        self.entries[entry.form.ins] = entry
+
+    def on(
+        self,
+        form: CommandForm[P, D, Any],
+        *,
+        access: Condition[P] | None = None,
+        life: Stage = IN_USE,
+    ) -> Callable[[Handler[P, D]], Handler[P, D]]:
+        """Bind a handler and its policy to a form."""
+
+        def bind(handler: Handler[P, D]) -> Handler[P, D]:
+            plain: tuple[Any, ...] = (RAW, NOTHING)
+            self._add(
+                Entry(
+                    form,
+                    handler,
+                    access,
+                    life,
+                    cla=form.cla,
+                    cases=sum(1 << case for case in form.cases),
+                    shortest=form.lc.start,
+                    longest=form.lc.stop - 1,
+                    params=form.params.of,
+                    parse=None if form.data in plain else form.data.parse,
+                )
+            )
+            return handler
+
+        return bind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Application:
+    """An application in the chip's ROM: the DF name it answers to, and its commands."""
+
+    label: str
+    name: bytes
+    commands: CommandTable
+
+
+def answer(ctx: Context, raw: bytes) -> bytes:
+    """The R-APDU for any bytes at all."""
+    session = ctx.session
+    if session.pending and raw[1:2] != _GET_RESPONSE:
+        session.pending = b""
+    try:
+        cla, ins, p1p2, data, ne = decode(raw)
+    except FormatError:
+        return _WRONG_LENGTH
+    try:
+        entry = session.application.commands.entries.get(ins)
+        if entry is None:
+            raise StatusError(SW.INS_NOT_SUPPORTED)
+        more = cla != entry.cla and _is_part(cla, entry)
+        if not entry.life & session.stage:
+            ended = session.stage is Stage.TERMINATED
+            raise StatusError(SW.NOT_SUPPORTED if ended else SW.CONDITIONS_NOT_SATISFIED)
+        if more or session.incoming.open:
+            whole = session.incoming.add(ins, p1p2, data, more)
+            if whole is None:
+                return OK
+            data = whole
+        lc = len(data)
+        case = 1 + (ne > 0) + 2 * (lc > 0)
+        if not entry.cases >> case & 1 or (lc and not entry.shortest <= lc <= entry.longest):
+            raise StatusError(SW.WRONG_LENGTH)
+        try:
+            params = entry.params(p1p2)
+        except FormatError:
+            raise StatusError(SW.WRONG_P1P2) from None
+        value = data if entry.parse is None else entry.parse(data)
+        if entry.access is not None and session.stage is not Stage.INITIALISATION:
+            rule = entry.access(ctx, params)
+            if rule is not FREE and not met(rule, session.status):
+                raise StatusError(SW.SECURITY_NOT_SATISFIED)
+        ctx.ne = ne
+        reply = entry.handler(ctx, params, value)
+    except StatusError as refused:
+        session.incoming.drop()
+        # A warning brings data; it goes out only where the command asked for as much.
+        fits = len(refused.data) <= ne
+        return (refused.data if fits else b"") + refused.sw.to_bytes(2)
+    except FormatError:
+        session.incoming.drop()
+        return _WRONG_DATA
+    if reply is None:
+        return OK
+    answered, session.pending = deliver(reply, ne, entry.form.exact)
+    return answered
+
+
+def _is_part(cla: int, entry: Entry) -> bool:
+    """Judge a class byte that is not plainly the declared one; True for a part of a chain."""
+    try:
+        found = class_byte.parse(cla)
+    except FormatError:
+        raise StatusError(SW.CLA_NOT_SUPPORTED) from None
+    if found.base != entry.cla:
+        raise StatusError(SW.CLA_NOT_SUPPORTED)
+    if found.channel:
+        raise StatusError(SW.CHANNEL_NOT_SUPPORTED)
+    if found.messaging:
+        raise StatusError(SW.MESSAGING_NOT_SUPPORTED)
+    if found.chaining and not entry.form.chained:
+        raise StatusError(SW.CHAINING_NOT_SUPPORTED)
+    return found.chaining

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Elementary files: transparent bytes, and records in four structures (ISO 7816-4 7.3).
+
+A file object knows where its body stands and reads from there each time; what it keeps in RAM
+is what its header says, and where each record begins.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from apdu.errors import FormatError, StatusError
+from apdu.sw import SW
+from apdu.tlv import parse_simple
+from apdu.wire.perso import FileHeader, FileKind, Life
+from card_os.access import Rule, rule
+from card_os.nvm import MemoryDamaged, Nvm
+
+
+class ElementaryFile:
+    """What all EFs have in common."""
+
+    __slots__ = ("_nvm", "at", "header", "life", "life_at", "read_rule", "update_rule")
+
+    def __init__(self, nvm: Nvm, header: FileHeader, at: int, life: Life, life_at: int) -> None:
+        self._nvm = nvm
+        self.header = header
+        self.at = at
+        self.life = life
+        self.life_at = life_at
+        self.read_rule: Rule = rule(header.read)
+        self.update_rule: Rule = rule(header.update)
+
+
+class TransparentFile(ElementaryFile):
+    """Bytes without further structure."""
+
+    __slots__ = ()
+
+    def read_binary(self, offset: int, ne: int) -> bytes:
+        """At most `ne` bytes from `offset`; 6B00 outside the file."""
+        size = self.header.size
+        if offset >= size:
+            raise StatusError(SW.WRONG_OFFSET)
+        return self._nvm.read(self.at + offset, min(ne, size - offset))
+
+    def update_binary(self, offset: int, data: bytes) -> None:
+        """Overwrite; 6B00 when it begins outside the file, 6A84 when it ends outside."""
+        size = self.header.size
+        if offset >= size:
+            raise StatusError(SW.WRONG_OFFSET)
+        if offset + len(data) > size:
+            raise StatusError(SW.NO_SPACE)
+        self._nvm.write(self.at + offset, data)
+
+
+class RecordFile(ElementaryFile, ABC):
+    """Records, numbered from 1. The first byte of the body counts those that are there."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, nvm: Nvm, header: FileHeader, at: int, life: Life, life_at: int) -> None:
+        super().__init__(nvm, header, at, life, life_at)
+        self.load()
+
+    def load(self) -> None:
+        """Take from memory what is kept in RAM."""
+        self.count = self._nvm.read(self.at, 1)[0]
+        if self.count > self.header.records:
+            raise MemoryDamaged(f"file {self.header.fid:04X} counts more records than it can have")
+
+    @abstractmethod
+    def record(self, number: int) -> bytes:
+        """The whole record, or StatusError 6A83."""
+
+    @abstractmethod
+    def update(self, number: int, data: bytes) -> None:
+        """Overwrite a record: 6A83 when there is none, 6700 or 6A80 when the data does not fit."""
+
+    @abstractmethod
+    def append(self, data: bytes) -> None:
+        """Add a record: 6A84 when there is no room."""
+
+    def number_of(self, tag: int) -> int:
+        """The first record that is a TLV with this tag, or StatusError 6A83."""
+        for number in range(1, self.count + 1):
+            if self.record(number)[:1] == bytes((tag,)):
+                return number
+        raise StatusError(SW.RECORD_NOT_FOUND)
+
+    def all_from(self, number: int) -> bytes:
+        """The records from this one to the last, one after the other."""
+        if not 1 <= number <= self.count:
+            raise StatusError(SW.RECORD_NOT_FOUND)
+        return b"".join(self.record(each) for each in range(number, self.count + 1))
+
+
+class LinearFixedFile(RecordFile):
+    """Records of one length."""
+
+    __slots__ = ("_length",)
+
+    def load(self) -> None:
+        super().load()
+        self._length = self.header.size // self.header.records
+
+    def _place(self, number: int) -> int:
+        if not 1 <= number <= self.count:
+            raise StatusError(SW.RECORD_NOT_FOUND)
+        return self.at + 1 + (number - 1) * self._length
+
+    def record(self, number: int) -> bytes:
+        return self._nvm.read(self._place(number), self._length)
+
+    def update(self, number: int, data: bytes) -> None:
+        place = self._place(number)
+        if len(data) != self._length:
+            raise StatusError(SW.WRONG_LENGTH)
+        self._nvm.write(place, data)
+
+    def append(self, data: bytes) -> None:
+        if len(data) != self._length:
+            raise StatusError(SW.WRONG_LENGTH)
+        if self.count == self.header.records:
+            raise StatusError(SW.NO_SPACE)
+        with self._nvm.atomic():
+            self._nvm.write(self.at + 1 + self.count * self._length, data)
+            self._nvm.write(self.at, bytes((self.count + 1,)))
+        self.load()
+
+
+class CyclicFile(LinearFixedFile):
+    """Records of one length in a ring; number 1 is the newest. Byte 2 says where it stands."""
+
+    __slots__ = ("_newest",)
+
+    def load(self) -> None:
+        super().load()
+        self._newest = self._nvm.read(self.at + 1, 1)[0]
+        if self._newest >= self.header.records:
+            raise MemoryDamaged(f"file {self.header.fid:04X} has its newest record outside")
+
+    def _place(self, number: int) -> int:
+        if not 1 <= number <= self.count:
+            raise StatusError(SW.RECORD_NOT_FOUND)
+        slot = (self._newest - (number - 1)) % self.header.records
+        return self.at + 2 + slot * self._length
+
+    def append(self, data: bytes) -> None:
+        """Add a record in front; when the ring is full it takes the place of the oldest."""
+        if len(data) != self._length:
+            raise StatusError(SW.WRONG_LENGTH)
+        slot = (self._newest + 1) % self.header.records if self.count else 0
+        count = min(self.count + 1, self.header.records)
+        with self._nvm.atomic():
+            self._nvm.write(self.at + 2 + slot * self._length, data)
+            self._nvm.write(self.at, bytes((count, slot)))
+        self.load()
+
+
+class LinearVariableFile(RecordFile):
+    """Records of their own length. A slot keeps the room that its first content had."""
+
+    __slots__ = ("_end", "_slots")
+
+    def load(self) -> None:
+        super().load()
+        self._slots: list[tuple[int, int, int]] = []
+        at = self.at + 1
+        for _ in range(self.count):
+            room, length = self._nvm.read(at, 2)
+            self._slots.append((at + 2, room, length))
+            at += 2 + room
+            if length > room or at > self.at + body_size(self.header):
+                raise MemoryDamaged(f"file {self.header.fid:04X} has a record outside")
+        self._end = at
+
+    def _slot(self, number: int) -> tuple[int, int, int]:
+        if not 1 <= number <= self.count:
+            raise StatusError(SW.RECORD_NOT_FOUND)
+        return self._slots[number - 1]
+
+    def record(self, number: int) -> bytes:
+        at, _, length = self._slot(number)
+        return self._nvm.read(at, length)
+
+    def update(self, number: int, data: bytes) -> None:
+        at, room, _ = self._slot(number)
+        if len(data) > room:
+            raise StatusError(SW.NO_SPACE)
+        self._nvm.write(at - 1, bytes((len(data),)) + data)
+        self.load()
+
+    def append(self, data: bytes) -> None:
+        used = sum(room for _, room, _ in self._slots)
+        if self.count == self.header.records or used + len(data) > self.header.size:
+            raise StatusError(SW.NO_SPACE)
+        with self._nvm.atomic():
+            self._nvm.write(self._end, bytes((len(data), len(data))) + data)
+            self._nvm.write(self.at, bytes((self.count + 1,)))
+        self.load()
+
+
+class TlvRecordFile(LinearVariableFile):
+    """Records that are each one simple TLV, as in the HRSS application."""
+
+    __slots__ = ()
+
+    def update(self, number: int, data: bytes) -> None:
+        """As above; tag and length of an item are fixed by its table, so they stay (6A80)."""
+        if _item(data)[:2] != self.record(number)[:2]:
+            raise StatusError(SW.WRONG_DATA)
+        super().update(number, data)
+
+    def append(self, data: bytes) -> None:
+        super().append(_item(data))
+
+
+def _item(data: bytes) -> bytes:
+    try:
+        items = parse_simple(data)
+    except FormatError:
+        raise StatusError(SW.WRONG_DATA) from None
+    if len(items) != 1:
+        raise StatusError(SW.WRONG_DATA)
+    return data
+
+
+KINDS: dict[FileKind, type[ElementaryFile]] = {
+    FileKind.TRANSPARENT: TransparentFile,
+    FileKind.LINEAR_FIXED: LinearFixedFile,
+    FileKind.LINEAR_VARIABLE: LinearVariableFile,
+    FileKind.LINEAR_VARIABLE_TLV: TlvRecordFile,
+    FileKind.CYCLIC: CyclicFile,
+}
+
+
+def body_size(header: FileHeader) -> int:
+    """Bytes that a file's body takes in memory. Raises StatusError 6A80 for a bad header."""
+    match header.kind:
+        case FileKind.DF:
+            fits = not header.size and not header.records and not header.sfi
+            size = 0
+        case FileKind.TRANSPARENT:
+            fits = header.size > 0 and not header.records
+            size = header.size
+        case FileKind.LINEAR_FIXED | FileKind.CYCLIC:
+            fits = 0 < header.records < 0xFF and 0 < header.size <= 0xFF * header.records
+            fits = fits and header.size % header.records == 0
+            size = header.size + (2 if header.kind is FileKind.CYCLIC else 1)
+        case _:
+            fits = 0 < header.records < 0xFF and header.size > 0
+            size = 1 + header.size + 2 * header.records
+    if not fits:
+        raise StatusError(SW.WRONG_DATA)
+    return size

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tree: directories with their files, PINs and keys, taken from memory and added to it.
+
+Objects are only ever added, each in one atomic step; `mount` walks them in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
+
+from apdu.errors import FormatError, StatusError
+from apdu.sw import SW
+from apdu.wire.access import NEVER
+from apdu.wire.perso import FileHeader, FileKind, KeyBlock, KeyUsage, Life
+from card_os.files.layout import (
+    END_AT,
+    HEAD,
+    HISTORICAL,
+    LIFE_AT,
+    MASTER_AT,
+    OBJECTS_AT,
+    MasterBlock,
+    ObjectHead,
+    ObjectKind,
+    SecretHeader,
+    object_check,
+)
+from card_os.files.records import KINDS, ElementaryFile, body_size
+from card_os.nvm import Flash, MemoryDamaged, Nvm
+from card_os.secrets import keys, pins
+from card_os.secrets.keys import KeyObject
+from card_os.secrets.pins import PinObject
+
+MF_FID: Final = 0x3F00
+MAX_DEPTH: Final = 8
+MAX_DIRECTORIES: Final = 128
+RESERVED_FIDS: Final = frozenset({0x0000, 0x3F00, 0x3FFF, 0xFFFF})
+"""Identifiers that no file may take (ISO 7816-4 7.2.1)."""
+
+
+class Directory:
+    """A DF (or the MF): what it is called, what is in it."""
+
+    __slots__ = (
+        "by_fid",
+        "by_sfi",
+        "children",
+        "header",
+        "keys",
+        "life",
+        "life_at",
+        "number",
+        "parent",
+        "pins",
+        "root",
+    )
+
+    def __init__(
+        self,
+        number: int,
+        header: FileHeader,
+        parent: Directory | None,
+        life: Life = Life.ACTIVATED,
+        life_at: int = 0,
+        root: Directory | None = None,
+    ) -> None:
+        self.root = root or self
+        """The DF at the top of the application that this one belongs to."""
+        self.number = number
+        self.header = header
+        self.parent = parent
+        self.life = life
+        self.life_at = life_at
+        self.children: dict[int, Directory] = {}
+        self.by_fid: dict[int, ElementaryFile] = {}
+        self.by_sfi: dict[int, ElementaryFile] = {}
+        self.pins: dict[int, PinObject] = {}
+        self.keys: dict[int, KeyObject] = {}
+
+    def chain(self) -> Iterator[Directory]:
+        """This directory, its parent, and so on up to the MF."""
+        each: Directory | None = self
+        while each is not None:
+            yield each
+            each = each.parent
+
+
+@lru_cache(maxsize=1024)
+def _file_header(raw: bytes) -> FileHeader:
+    return FileHeader.parse(raw)
+
+
+@lru_cache(maxsize=1024)
+def _secret_header(raw: bytes) -> SecretHeader:
+    return SecretHeader.parse(raw)
+
+
+MF_HEADER: Final = FileHeader(FileKind.DF, MF_FID, read=NEVER, update=NEVER)
+
+
+def format_flash(flash: Flash, historical: bytes) -> None:
+    """Make a blank flash the memory of a chip that has an MF and nothing else."""
+    if len(historical) != HISTORICAL:
+        raise FormatError(f"ATR: {len(historical)} historical bytes, {HISTORICAL} are needed")
+    master = MasterBlock(Life.INITIALISATION, OBJECTS_AT, historical)
+    flash.write(0, bytes(len(flash.cells)))
+    flash.write(MASTER_AT, bytes(master))
+    flash.sync()
+
+
+class Tree:
+    """All of a chip's objects, mounted. A DF with one of `applications` as name begins one."""
+
+    def __init__(self, nvm: Nvm, size: int, applications: frozenset[bytes]) -> None:
+        self._nvm = nvm
+        self._size = size
+        self._applications = applications
+        self.mount()
+
+    def mount(self) -> None:
+        """Read everything from memory. Raises MemoryDamaged when it is not what we wrote."""
+        try:
+            self._mount()
+        except FormatError as error:
+            raise MemoryDamaged(str(error)) from None
+
+    def _mount(self) -> None:
+        raw = self._nvm.read(MASTER_AT, MasterBlock.byte_length())
+        self.master = MasterBlock.parse(raw)
+        self.mf = Directory(0, MF_HEADER, None)
+        self.directories = [self.mf]
+        self.names: dict[bytes, Directory] = {}
+        if not OBJECTS_AT <= self.master.end <= self._size:
+            raise MemoryDamaged("the objects end outside the memory")
+        at = OBJECTS_AT
+        while at < self.master.end:
+            at = self._take(at)
+        if at != self.master.end:
+            raise MemoryDamaged("the last object is cut short")
+
+    def _take(self, at: int) -> int:
+        """Mount the object at this place; return where the next one is."""
+        head = ObjectHead.parse(self._nvm.read(at, HEAD))
+        header_at = at + HEAD
+        body_at = header_at + head.header
+        end = body_at + head.body
+        if end > self.master.end:
+            raise MemoryDamaged(f"object at {at} reaches beyond the last one")
+        raw = self._nvm.read(header_at, head.header)
+        if object_check(head.kind, head.owner, raw, head.body) != head.check:
+            raise MemoryDamaged(f"object at {at} fails its checksum")
+        if head.owner >= len(self.directories):
+            raise MemoryDamaged(f"object at {at} belongs to no directory")
+        owner = self.directories[head.owner]
+        if head.kind is ObjectKind.SECRET:
+            self._take_secret(owner, _secret_header(raw), body_at, head.body)
+        else:
+            self._take_file(owner, _file_header(raw), body_at, head.life, header_at - 1)
+        return end
+
+    def _take_secret(self, owner: Directory, header: SecretHeader, at: int, size: int) -> None:
+        if header.usage is KeyUsage.PIN:
+            owner.pins[header.reference] = PinObject(self._nvm, at, header)
+        else:
+            owner.keys[header.reference] = KeyObject(self._nvm, at, header, size)
+
+    def _take_file(
+        self, owner: Directory, header: FileHeader, at: int, life: Life, life_at: int
+    ) -> None:
+        if header.kind is FileKind.DF:
+            root = None if header.name in self._applications else owner.root
+            made = Directory(len(self.directories), header, owner, life, life_at, root)
+            self.directories.append(made)
+            owner.children[header.fid] = made
+            if header.name:
+                self.names[header.name] = made
+            return
+        file = KINDS[header.kind](self._nvm, header, at, life, life_at)
+        owner.by_fid[header.fid] = file
+        if header.sfi:
+            owner.by_sfi[header.sfi] = file
+
+    def add_file(self, owner: Directory, header: FileHeader) -> Directory | ElementaryFile:
+        """Create a file. Raises StatusError 6A80, 6A84, 6A89 or 6A8A."""
+        size = body_size(header)
+        is_df = header.kind is FileKind.DF
+        if header.fid in RESERVED_FIDS or header.sfi > 30 or len(header.name) > 16:
+            raise StatusError(SW.WRONG_DATA)
+        if not is_df and (header.name or header.fci):
+            raise StatusError(SW.WRONG_DATA)
+        if header.fid in owner.children or header.fid in owner.by_fid:
+            raise StatusError(SW.FILE_EXISTS)
+        if header.sfi and header.sfi in owner.by_sfi:
+            raise StatusError(SW.FILE_EXISTS)
+        if header.name in self.names:
+            raise StatusError(SW.NAME_EXISTS)
+        if is_df and len(self.directories) == MAX_DIRECTORIES:
+            raise StatusError(SW.NO_SPACE)
+        if is_df and len(list(owner.chain())) == MAX_DEPTH:
+            raise StatusError(SW.NO_SPACE)
+        self._add(ObjectKind.FILE, owner, bytes(header), bytes(size))
+        return owner.children[header.fid] if is_df else owner.by_fid[header.fid]
+
+    def add_secret(self, owner: Directory, reference: int, block: KeyBlock) -> None:
+        """Store a key or PIN. Raises StatusError 6A80, 6A84 or 6A89."""
+        is_pin = block.usage is KeyUsage.PIN
+        if not 1 <= block.limit <= 15 or not block.value:
+            raise StatusError(SW.WRONG_DATA)
+        if reference in (owner.pins if is_pin else owner.keys):
+            raise StatusError(SW.FILE_EXISTS)
+        header = SecretHeader(
+            reference,
+            block.usage,
+            block.version,
+            block.algorithm,
+            block.limit,
+            block.value if is_pin else b"",
+        )
+        store = pins if is_pin else keys
+        body = store.body(block.value, block.limit)
+        self._add(ObjectKind.SECRET, owner, bytes(header), body)
+
+    def _add(self, kind: ObjectKind, owner: Directory, header: bytes, body: bytes) -> None:
+        check = object_check(kind, owner.number, header, len(body))
+        head = ObjectHead(kind, owner.number, len(header), len(body), check, Life.ACTIVATED)
+        raw = bytes(head) + header
+        at = self.master.end
+        end = at + len(raw) + len(body)
+        if end > self._size:
+            raise StatusError(SW.NO_SPACE)
+        with self._nvm.atomic():
+            # Cells behind the last object are blank, so a body of zeros needs no writing.
+            self._nvm.write(at, raw + body if any(body) else raw)
+            self._nvm.write(END_AT, end.to_bytes(4))
+        self.master = replace(self.master, end=end)
+        self._take(at)
+
+    def set_life(self, target: Directory | ElementaryFile, life: Life) -> None:
+        """Move a file or directory to another life-cycle state, durably."""
+        self._nvm.write(target.life_at, bytes((life,)))
+        target.life = life
+
+    def set_chip_life(self, life: Life) -> None:
+        """Move the chip as a whole."""
+        self._nvm.write(LIFE_AT, bytes((life,)))
+        self.master = replace(self.master, life=life)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory that survives.
+
+`Flash` is cells that keep what is written; its `write` is the only thing that touches them.
+`Nvm` makes changes atomic on top of it:
+
+Inside `atomic()` writes gather in RAM and reads see them. Leaving the block writes them to the
+journal with a checksum, then one commit byte, then home, then clears the byte. Whatever moment
+the power goes, the next `recover()` finds either no commit byte (nothing happened) or a whole
+journal (it happens again, to the same effect).
+
+A write outside a block is a transaction of its own. One that changes a single bit needs no
+journal: it cannot be half done. Blocks do not nest. The flash is assumed to leave, when power
+is lost during a write, any part of the bytes written and any part of the bits changing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from zlib import crc32
+
+from apdu.errors import StatusError
+from apdu.sw import SW
+from apdu.wire.fields import uint, wire
+from apdu.wire.record import Record, record
+
+JOURNAL_SIZE: Final = 4608
+"""Bytes at the start of the flash. What one block may change: an UPDATE BINARY of 4 KiB."""
+_COMMITTED: Final = 0xA5
+_HEAD: Final = 7
+"""Commit byte, checksum, length."""
+
+
+class FlashFault(Exception):
+    """A cell could not be written."""
+
+
+class MemoryDamaged(Exception):
+    """What the memory holds was not written by a chip of this layout. Says where."""
+
+
+class Flash:
+    """Cells in memory, and a place to pull the plug."""
+
+    def __init__(self, cells: bytearray | memoryview) -> None:
+        self.cells = memoryview(cells)
+
+    def before_write(self, at: int, data: bytes) -> None:
+        """Called before the cells change: a test cuts the power or tears the write here."""
+
+    def write(self, at: int, data: bytes) -> None:
+        self.before_write(at, data)
+        self.cells[at : at + len(data)] = data
+
+    def sync(self) -> None:
+        """Return when everything written so far is as safe as this flash makes it."""
+
+
+@record
+class JournalHead(Record):
+    """What stands behind the commit byte."""
+
+    check: int = wire(uint(4))
+    length: int = wire(uint(2))
+
+
+@record
+class JournalEntry(Record):
+    """The place and length of one write; the bytes follow."""
+
+    at: int = wire(uint(4))
+    length: int = wire(uint(2))
+
+
+_ENTRY: Final = 6
+
+
+class Nvm:
+    """Reads and atomic writes over a flash."""
+
+    def __init__(self, flash: Flash) -> None:
+        self._flash = flash
+        self._cells = flash.cells
+        self._pending: list[tuple[int, bytes]] | None = None
+
+    def read(self, at: int, n: int) -> bytes:
+        """`n` bytes; inside a block, as they will be."""
+        if self._pending is None:
+            return self._cells[at : at + n].tobytes()
+        found = bytearray(self._cells[at : at + n])
+        for start, data in self._pending:
+            low, high = max(at, start), min(at + n, start + len(data))
+            if low < high:
+                found[low - at : high - at] = data[low - start : high - start]
+        return bytes(found)
+
+    def write(self, at: int, data: bytes) -> None:
+        """Change bytes, wholly or not at all."""
+        if self._pending is not None:
+            self._pending.append((at, data))
+        elif len(data) == 1 and (self._cells[at] ^ data[0]).bit_count() == 1:
+            self._flash.write(at, data)
+            self._flash.sync()
+        else:
+            self._commit([(at, data)])
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """All writes inside happen together when the block is left, or none of them.
+
+        An exception inside discards them. Raises StatusError 6A84 when they exceed the journal.
+        """
+        if self._pending is not None:
+            raise RuntimeError("atomic blocks do not nest")
+        self._pending = []
+        try:
+            yield
+            writes = self._pending
+        finally:
+            self._pending = None
+        self._commit(writes)
+
+    def recover(self) -> bool:
+        """Finish or forget what a lost power interrupted. True when something was finished."""
+        committed = self._cells[0] == _COMMITTED
+        done = False
+        if committed:
+            head = JournalHead.parse(self.read(1, _HEAD - 1))
+            entries = self.read(_HEAD, min(head.length, JOURNAL_SIZE - _HEAD))
+            if crc32(entries) == head.check and len(entries) == head.length:
+                self._replay(entries)
+                done = True
+        if self._cells[0]:
+            self._flash.write(0, b"\0")
+            self._flash.sync()
+        return done
+
+    def _replay(self, entries: bytes) -> None:
+        at = 0
+        while at < len(entries):
+            entry = JournalEntry.parse(entries[at : at + _ENTRY])
+            at += _ENTRY
+            if not JOURNAL_SIZE <= entry.at <= len(self._cells) - entry.length:
+                raise MemoryDamaged("a journal entry points outside the memory")
+            self._flash.write(entry.at, entries[at : at + entry.length])
+            at += entry.length
+        self._flash.sync()
+
+    def _commit(self, writes: list[tuple[int, bytes]]) -> None:
+        if all(self._cells[at : at + len(data)] == data for at, data in writes):
+            return
+        entries = b"".join(bytes(JournalEntry(at, len(data))) + data for at, data in writes)
+        if len(entries) > JOURNAL_SIZE - _HEAD:
+            raise StatusError(SW.NO_SPACE)
+        head = bytes(JournalHead(crc32(entries), len(entries)))
+        self._flash.write(1, head + entries)
+        self._flash.sync()
+        self._flash.write(0, bytes((_COMMITTED,)))
+        self._flash.sync()
+        for at, data in writes:
+            self._flash.write(at, data)
+        self._flash.sync()
+        self._flash.write(0, b"\0")
+        self._flash.sync()

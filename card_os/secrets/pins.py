@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The holder's PIN: a value, its tries, and the initial value that it must not go back to."""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import Final
+
+from apdu.errors import StatusError
+from apdu.sw import SW
+from card_os.files.layout import SecretHeader
+from card_os.nvm import Nvm
+from card_os.secrets.counters import SIZE, TryCounter, full_row
+
+LONGEST: Final = 8
+"""Bytes of a PIN's coding."""
+BODY: Final = SIZE + 1 + LONGEST
+TRIES_LEFT: Final = 0x63C0
+
+
+def block(value: bytes) -> bytes:
+    """A PIN as it is stored and compared: its length, then the value filled with FF."""
+    return bytes((len(value),)) + value.ljust(LONGEST, b"\xff")
+
+
+def body(value: bytes, limit: int) -> bytes:
+    """A new PIN's memory: all tries, then the value."""
+    return full_row(limit) + block(value)
+
+
+class PinObject:
+    """One PIN. What it does to its memory, it does in the order that makes guessing cost."""
+
+    __slots__ = ("_at", "_nvm", "counter", "initial", "reference")
+
+    def __init__(self, nvm: Nvm, at: int, header: SecretHeader) -> None:
+        self.reference = header.reference
+        self.initial = header.initial
+        self.counter = TryCounter(nvm, at, header.limit)
+        self._nvm = nvm
+        self._at = at + SIZE
+
+    def verify(self, attempt: bytes) -> None:
+        """Pay for the try before looking, so that pulling the card buys nothing.
+
+        Raises StatusError 6983 when no try is left, 63Cx when the attempt is wrong.
+        """
+        self._compare(attempt)
+        self.counter.restore()
+
+    def change(self, old: bytes, new: bytes) -> None:
+        """Put a new value in place of the old one, which must be shown; all tries again.
+
+        Raises as `verify` does, and StatusError 6985 when the new value is the initial PIN.
+        """
+        if compare_digest(block(new), block(self.initial)):
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        self._compare(old)
+        with self._nvm.atomic():
+            self._nvm.write(self._at, block(new))
+            self.counter.restore()
+
+    def _compare(self, attempt: bytes) -> None:
+        left = self.counter.left
+        if not left:
+            raise StatusError(SW.AUTH_BLOCKED)
+        self.counter.pay(left)
+        if not compare_digest(self._nvm.read(self._at, 1 + LONGEST), block(attempt)):
+            raise StatusError(TRIES_LEFT | left - 1)

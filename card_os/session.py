@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the chip knows only while it has power: what is selected and what was proven."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import TYPE_CHECKING
+
+from apdu.flow import Incoming
+from apdu.wire.perso import Life
+from card_os.access import NOTHING_PROVEN, SecurityStatus, without_local
+from card_os.files.records import ElementaryFile
+from card_os.files.select import blocked
+from card_os.files.tree import Directory
+
+if TYPE_CHECKING:
+    from card_os.dispatch import Application
+
+
+class Stage(IntFlag):
+    """Where chip and selected application stand in their lives: what commands there are."""
+
+    INITIALISATION = 1
+    """Being personalised: nothing is protected yet."""
+    OPERATIONAL = 2
+    BLOCKED = 4
+    """In use, but the selected application is blocked."""
+    TERMINATED = 8
+
+
+IN_USE = Stage.INITIALISATION | Stage.OPERATIONAL
+
+
+class Session:
+    """The chip's volatile memory. A reset makes a new one."""
+
+    __slots__ = (
+        "application",
+        "challenge",
+        "directory",
+        "file",
+        "incoming",
+        "pending",
+        "stage",
+        "status",
+    )
+
+    def __init__(self, directory: Directory, application: Application, life: Life) -> None:
+        self.directory = directory
+        self.file: ElementaryFile | None = None
+        self.pending = b""
+        """What waits for GET RESPONSE."""
+        self.incoming = Incoming()
+        self.select(directory, application, life)
+
+    def select(self, directory: Directory, application: Application, life: Life) -> None:
+        """Begin with an application: all that was proven, and the challenge, are forgotten."""
+        self.application = application
+        self.status: SecurityStatus = NOTHING_PROVEN
+        self.challenge = b""
+        self._enter(directory, life)
+
+    def move(self, directory: Directory, life: Life) -> None:
+        """Go to another DF of the same application: what belongs to the old DF is forgotten."""
+        if directory is not self.directory:
+            self.status = without_local(self.status)
+        self._enter(directory, life)
+
+    def _enter(self, directory: Directory, life: Life) -> None:
+        self.directory = directory
+        self.file = None
+        self.stage = _stage(directory, life)
+
+
+def _stage(directory: Directory, life: Life) -> Stage:
+    if life is Life.TERMINATED:
+        return Stage.TERMINATED
+    if life is not Life.ACTIVATED:
+        return Stage.INITIALISATION
+    return Stage.BLOCKED if blocked(directory) else Stage.OPERATIONAL
