@@ -18,8 +18,11 @@ class CardRefused(CardFault):
     """The card said no with a status word: `sw` has it, the text its sentence."""
 
     def __init__(self, sw: int, doing: str = "") -> None:
-        super().__init__(f"{doing}: {sw:04X} {status.sentence(sw)}" if doing else
-                         f"{sw:04X} {status.sentence(sw)}")
+        super().__init__(
+            f"{doing}: {sw:04X} {status.sentence(sw)}"
+            if doing
+            else f"{sw:04X} {status.sentence(sw)}"
+        )
         self.sw = sw
 
 

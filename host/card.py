@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Card`: commands as forms, answers as values, status words as faults.
+
+The only place on the host's side that looks at status words.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import NamedTuple, TypeVar
+
+from apdu import flow
+from apdu.command import SHORT_NE, CommandAPDU, ResponseAPDU
+from apdu.errors import FormatError
+from apdu.sw import SW, tries_left
+from apdu.wire.form import CommandForm
+from host.channel import Channel
+from host.faults import (
+    CardMisspoke,
+    CardRefused,
+    NotAllowed,
+    NotFound,
+    PinBlocked,
+    PinWrong,
+)
+
+P = TypeVar("P")
+D = TypeVar("D")
+R = TypeVar("R")
+
+_NOT_ALLOWED = frozenset(
+    {
+        SW.INVALID_STATE,
+        SW.SECURITY_NOT_SATISFIED,
+        SW.CONDITIONS_NOT_SATISFIED,
+        SW.PERMANENTLY_BLOCKED,
+    }
+)
+_NOT_FOUND = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND, SW.REFERENCE_NOT_FOUND})
+_WARNINGS = frozenset({SW.FILE_DEACTIVATED, SW.END_OF_FILE})
+
+
+class Reply(NamedTuple):
+    """Raw data and status word; `sw` is 9000 or a warning."""
+
+    data: bytes
+    sw: int
+
+
+class Card:
+    """A card behind a channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Keep other programs away for the commands inside."""
+        return self.channel.transaction()
+
+    def send(self, form: CommandForm[P, D, R], params: P, data: D, *, ne: int = SHORT_NE) -> R:
+        """Send a command and return its reply as the form's type.
+
+        `ne` is the length expected, where the form has one. Raises a CardFault in the words of
+        `host.faults` for every status word but 9000, FormatError when the arguments cannot be
+        written as the form says; nothing is sent then.
+        """
+        reply = self.ask(form, params, data, ne=ne)
+        if reply.sw != SW.OK:
+            raise CardRefused(reply.sw, form.name)
+        try:
+            return form.reply.parse(reply.data)
+        except FormatError as error:
+            raise CardMisspoke(f"{form.name}: {error}") from None
+
+    def ask(self, form: CommandForm[P, D, R], params: P, data: D, *, ne: int = SHORT_NE) -> Reply:
+        """As `send`, but with raw data, and a warning (62xx) beside it instead of a fault."""
+        command = command_of(form, params, data, ne)
+        try:
+            with self.transaction():
+                *parts, last = flow.split(command) if form.chained else [command]
+                for part in parts:
+                    _judge(form.name, ResponseAPDU.parse(self.channel.transmit(bytes(part))))
+                answer = flow.exchange(self.channel.transmit, last)
+        except FormatError as error:
+            raise CardMisspoke(f"{form.name}: {error}") from None
+        return _judge(form.name, answer)
+
+
+def command_of(form: CommandForm[P, D, R], params: P, data: D, ne: int) -> CommandAPDU:
+    """The C-APDU of a form, or FormatError naming what does not fit it."""
+    p1p2 = form.params.number(params)
+    body = form.data.build(data)
+    if body and len(body) not in form.lc:
+        raise FormatError(
+            f"{form.name}: {len(body)} data bytes, {form.lc.start} to {form.lc.stop - 1} allowed"
+        )
+    expects = bool(form.cases & ({4} if body else {2}))
+    return CommandAPDU(form.cla, form.ins, p1p2 >> 8, p1p2 & 0xFF, body, ne if expects else 0)
+
+
+def _judge(name: str, answer: ResponseAPDU) -> Reply:
+    sw = answer.sw
+    if sw == SW.OK or sw in _WARNINGS:
+        return Reply(answer.data, sw)
+    if tries_left(sw) is not None:
+        raise PinWrong(sw, name)
+    if sw == SW.AUTH_BLOCKED:
+        raise PinBlocked(sw, name)
+    if sw in _NOT_ALLOWED:
+        raise NotAllowed(sw, name)
+    if sw in _NOT_FOUND:
+        raise NotFound(sw, name)
+    raise CardRefused(sw, name)

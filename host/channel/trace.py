@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A channel that takes down what passes through another one, secrets masked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from apdu.trace import Exchange
+from host.channel import Channel
+
+
+class RecordingChannel(Channel):
+    """Hands every exchange to `sink` after it happened."""
+
+    def __init__(self, inner: Channel, sink: Callable[[Exchange], None]) -> None:
+        self._inner = inner
+        self._sink = sink
+        self.atr = inner.atr
+
+    def _exchange(self, command: bytes) -> bytes:
+        answer = self._inner.transmit(command)
+        self._sink(Exchange.of(command, answer))
+        return answer
+
+    def reset(self) -> bytes:
+        self.atr = self._inner.reset()
+        return self.atr
+
+    def close(self) -> None:
+        self._inner.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._inner.transaction():
+            yield

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Issued test cards for programs and tests, the same bytes for the same seed.
+
+from host.cli.testcard import issue_test_card
+
+chip = issue_test_card(generation="2.0", seed=7)
+chip.reset()                    # the ATR
+chip.transmit(b"\x00\x84\x00\x00\x08")
+chip.snapshot()                 # a digest of its memory
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from card_os.chip import FLASH_SIZE, Chip
+from card_os.nvm import Flash
+from card_os.world import World, seeded
+from host.card import Card
+from host.channel.memory import MemoryChannel
+from host.codes import EthnicGroup, Sex
+from host.holder import Holder
+from host.keys import MemoryKeys
+from host.terminal.personalise import personalise
+
+TEST_HOLDER: Final = Holder(
+    number="110101199003070011",
+    name="测试持卡人",
+    sex=Sex.MALE,
+    ethnic_group=EthnicGroup.HAN,
+    birthplace="110101",
+    birth_date=date(1990, 3, 7),
+    region="430200",
+    issue_date=date(2026, 1, 5),
+    expiry_date=date(2036, 1, 4),
+    card_number="B00000131",
+)
+"""An invented person."""
+TEST_DAY: Final = date(2026, 1, 5)
+"""The date in the world of seeded test cards."""
+_VENDOR: Final = b"SW"
+"""T4-T5 of the ATR: a card made of software."""
+
+
+def blank_chip(world: World, flash: Flash | None = None) -> Chip:
+    """A new chip with its own number, before personalisation."""
+    historical = bytes.fromhex("008154") + _VENDOR + world.random(8)
+    return Chip.manufacture(flash or Flash(bytearray(FLASH_SIZE)), world, historical)
+
+
+def issue(chip: Chip, holder: Holder, generation: str = "2.0") -> Card:
+    """Personalise a blank chip for a holder with test keys."""
+    card = Card(MemoryChannel(chip))
+    personalise(card, holder, MemoryKeys(), generation)
+    return card
+
+
+def issue_test_card(generation: str = "2.0", seed: int = 7, holder: Holder = TEST_HOLDER) -> Chip:
+    """An issued, sealed chip for the test holder; its PIN is still the initial 123456.
+
+    Raises ValueError for a generation that cannot be issued yet.
+    """
+    chip = blank_chip(seeded(seed, TEST_DAY))
+    issue(chip, holder, generation)
+    chip.reset()
+    return chip
