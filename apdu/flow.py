@@ -30,10 +30,11 @@ OK = b"\x90\x00"
 class Incoming:
     """The parts of a chain as they come in (ISO 7816-4 5.3.3)."""
 
-    __slots__ = ("_header", "_parts")
+    __slots__ = ("_parts", "header")
 
     def __init__(self) -> None:
-        self._header: tuple[int, int] | None = None
+        self.header: tuple[int, int] | None = None
+        """INS and P1-P2 of the chain that is open, None when there is none."""
         self._parts = bytearray()
 
     def add(self, ins: int, p1p2: int, data: bytes, more: bool) -> bytes | None:
@@ -42,7 +43,7 @@ class Incoming:
         A part that does not belong to the chain ends it and is refused with 6883.
         """
         header = (ins, p1p2)
-        if self._header not in (None, header):
+        if self.header not in (None, header):
             self.drop()
             raise StatusError(SW.LAST_COMMAND_EXPECTED)
         if len(self._parts) + len(data) > MAX_CHAIN:
@@ -50,18 +51,14 @@ class Incoming:
             raise StatusError(SW.WRONG_LENGTH)
         self._parts += data
         if more:
-            self._header = header
+            self.header = header
             return None
         whole = bytes(self._parts)
         self.drop()
         return whole
 
-    @property
-    def open(self) -> bool:
-        return self._header is not None
-
     def drop(self) -> None:
-        self._header = None
+        self.header = None
         self._parts.clear()
 
 

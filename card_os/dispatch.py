@@ -18,12 +18,12 @@ Handlers contain no permission checks. Status words raised anywhere below end he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from apdu import cla as class_byte
-from apdu.command import decode
+from apdu.command import SHORT_NE, decode
 from apdu.errors import FormatError, StatusError
 from apdu.flow import OK, deliver
 from apdu.sw import SW
@@ -36,7 +36,7 @@ from card_os.files.tree import Directory, Tree
 from card_os.nvm import Nvm
 from card_os.secrets.keys import KeyObject
 from card_os.secrets.pins import PinObject
-from card_os.session import IN_USE, Session, Stage
+from card_os.session import IN_USE, INITIALISATION, TERMINATED, Session, Stage
 from card_os.world import World
 
 P = TypeVar("P")
@@ -45,12 +45,16 @@ D = TypeVar("D")
 _GET_RESPONSE: Final = bytes((GET_RESPONSE.ins,))
 _WRONG_LENGTH: Final = SW.WRONG_LENGTH.to_bytes(2)
 _WRONG_DATA: Final = SW.WRONG_DATA.to_bytes(2)
+_ACTIVATED: Final = Life.ACTIVATED
 
 
 class Context:
-    """What a handler may reach: memory, world, tree, session, and Ne of this command."""
+    """What a handler may reach: memory, world, tree, session, and of this command Ne and the
+    target file, where its access condition is found out from one."""
 
-    __slots__ = ("_rom", "ne", "nvm", "session", "tree", "world")
+    __slots__ = ("_rom", "ne", "nvm", "session", "target", "tree", "world")
+
+    target: ElementaryFile
 
     def __init__(self, nvm: Nvm, world: World, tree: Tree, rom: tuple[Application, ...]) -> None:
         self.nvm = nvm
@@ -74,8 +78,8 @@ class Context:
         else:
             self.session.move(directory, life)
 
-    def file(self, sfi: int) -> ElementaryFile:
-        """The EF with this SFI in the current DF (0: the current EF).
+    def aim(self, sfi: int) -> ElementaryFile:
+        """Make the EF with this SFI in the current DF (0: the current EF) the command's target.
 
         Raises StatusError 6A82 or 6986 when there is none, 6985 when it is deactivated.
         """
@@ -83,32 +87,24 @@ class Context:
         found = session.directory.by_sfi.get(sfi) if sfi else session.file
         if found is None:
             raise StatusError(SW.FILE_NOT_FOUND if sfi else SW.NO_CURRENT_EF)
-        if found.life is not Life.ACTIVATED:
+        if found.life is not _ACTIVATED:
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        self.target = found
         return found
 
     def pin(self, reference: int) -> PinObject:
         """A PIN of the current DF or of one above it in the application, or StatusError 6A88."""
-        for directory in self._application_chain():
-            if reference in directory.pins:
-                return directory.pins[reference]
-        raise StatusError(SW.REFERENCE_NOT_FOUND)
+        found = self.session.directory.pin(reference)
+        if found is None:
+            raise StatusError(SW.REFERENCE_NOT_FOUND)
+        return found
 
     def key(self, kid: int) -> KeyObject:
-        """A key: 80 and above of the current DF, below of the application. Or StatusError 6A88."""
-        for directory in self._application_chain():
-            if kid in directory.keys:
-                return directory.keys[kid]
-            if kid & 0x80:
-                break
-        raise StatusError(SW.REFERENCE_NOT_FOUND)
-
-    def _application_chain(self) -> Iterator[Directory]:
-        current = self.session.directory
-        for directory in current.chain():
-            if directory.root is not current.root:
-                return
-            yield directory
+        """A key of the current DF, or from below 80 of the application. Or StatusError 6A88."""
+        found = self.session.directory.key(kid)
+        if found is None:
+            raise StatusError(SW.REFERENCE_NOT_FOUND)
+        return found
 
 
 Handler = Callable[[Context, P, D], bytes | None]
@@ -118,19 +114,21 @@ Condition = Callable[[Context, P], Rule]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A form, its handler and its policy."""
+    """A form, its handler and its policy; what the path of an APDU asks is taken out of them."""
 
     form: CommandForm[Any, Any, Any]
     handler: Handler[Any, Any]
     access: Condition[Any] | None
-    life: Stage
-    # Taken from the form once, for the path of an APDU:
+    life: int
     cla: int
-    cases: int
+    cases: tuple[bool, bool, bool, bool]
+    """Whether cases 1 to 4 are allowed."""
     shortest: int
     longest: int
-    params: Callable[[int], Any]
+    seen: dict[int, Any]
+    """P1-P2 that have come before, and what they mean."""
     parse: Callable[[bytes], Any] | None
+    """None where the data is taken as it comes."""
 
 
 class CommandTable:
@@ -163,12 +161,12 @@ class CommandTable:
                     form,
                     handler,
                     access,
-                    life,
+                    int(life),
                     cla=form.cla,
-                    cases=sum(1 << case for case in form.cases),
+                    cases=(1 in form.cases, 2 in form.cases, 3 in form.cases, 4 in form.cases),
                     shortest=form.lc.start,
                     longest=form.lc.stop - 1,
-                    params=form.params.of,
+                    seen={},
                     parse=None if form.data in plain else form.data.parse,
                 )
             )
@@ -196,45 +194,57 @@ def answer(ctx: Context, raw: bytes) -> bytes:
     except FormatError:
         return _WRONG_LENGTH
     try:
-        entry = session.application.commands.entries.get(ins)
+        entry = session.table.get(ins)
         if entry is None:
             raise StatusError(SW.INS_NOT_SUPPORTED)
         more = cla != entry.cla and _is_part(cla, entry)
         if not entry.life & session.stage:
-            ended = session.stage is Stage.TERMINATED
+            ended = session.stage == TERMINATED
             raise StatusError(SW.NOT_SUPPORTED if ended else SW.CONDITIONS_NOT_SATISFIED)
-        if more or session.incoming.open:
+        if more or session.incoming.header is not None:
             whole = session.incoming.add(ins, p1p2, data, more)
             if whole is None:
                 return OK
             data = whole
-        lc = len(data)
-        case = 1 + (ne > 0) + 2 * (lc > 0)
-        if not entry.cases >> case & 1 or (lc and not entry.shortest <= lc <= entry.longest):
+        if data:
+            fits = entry.cases[3 if ne else 2] and entry.shortest <= len(data) <= entry.longest
+        else:
+            fits = entry.cases[1 if ne else 0]
+        if not fits:
             raise StatusError(SW.WRONG_LENGTH)
         try:
-            params = entry.params(p1p2)
-        except FormatError:
-            raise StatusError(SW.WRONG_P1P2) from None
+            params = entry.seen[p1p2]
+        except KeyError:
+            params = _first_seen(entry, p1p2)
         value = data if entry.parse is None else entry.parse(data)
-        if entry.access is not None and session.stage is not Stage.INITIALISATION:
+        if entry.access is not None:
             rule = entry.access(ctx, params)
-            if rule is not FREE and not met(rule, session.status):
-                raise StatusError(SW.SECURITY_NOT_SATISFIED)
+            if rule is not FREE and session.stage != INITIALISATION:
+                if not met(rule, session.status):
+                    raise StatusError(SW.SECURITY_NOT_SATISFIED)
         ctx.ne = ne
         reply = entry.handler(ctx, params, value)
     except StatusError as refused:
         session.incoming.drop()
         # A warning brings data; it goes out only where the command asked for as much.
-        fits = len(refused.data) <= ne
-        return (refused.data if fits else b"") + refused.sw.to_bytes(2)
+        return (refused.data if len(refused.data) <= ne else b"") + refused.sw.to_bytes(2)
     except FormatError:
         session.incoming.drop()
         return _WRONG_DATA
     if reply is None:
         return OK
+    if len(reply) <= ne == SHORT_NE:  # what `deliver` would say, in the usual case
+        return reply + OK
     answered, session.pending = deliver(reply, ne, entry.form.exact)
     return answered
+
+
+def _first_seen(entry: Entry, p1p2: int) -> Any:
+    try:
+        params = entry.seen[p1p2] = entry.form.params.of(p1p2)
+    except FormatError:
+        raise StatusError(SW.WRONG_P1P2) from None
+    return params
 
 
 def _is_part(cla: int, entry: Entry) -> bool:

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from enum import IntFlag
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from apdu.flow import Incoming
 from apdu.wire.perso import Life
 from card_os.access import NOTHING_PROVEN, SecurityStatus, without_local
 from card_os.files.records import ElementaryFile
-from card_os.files.select import blocked
 from card_os.files.tree import Directory
 
 if TYPE_CHECKING:
@@ -28,14 +27,18 @@ class Stage(IntFlag):
     TERMINATED = 8
 
 
-IN_USE = Stage.INITIALISATION | Stage.OPERATIONAL
+IN_USE: Final = Stage.INITIALISATION | Stage.OPERATIONAL
+INITIALISATION: Final = int(Stage.INITIALISATION)
+TERMINATED: Final = int(Stage.TERMINATED)
+"""As plain numbers, for the path of an APDU: arithmetic on flags is slow."""
+
+_STAGES: Final = {Life.INITIALISATION: INITIALISATION, Life.TERMINATED: TERMINATED}
 
 
 class Session:
     """The chip's volatile memory. A reset makes a new one."""
 
     __slots__ = (
-        "application",
         "challenge",
         "directory",
         "file",
@@ -43,11 +46,10 @@ class Session:
         "pending",
         "stage",
         "status",
+        "table",
     )
 
     def __init__(self, directory: Directory, application: Application, life: Life) -> None:
-        self.directory = directory
-        self.file: ElementaryFile | None = None
         self.pending = b""
         """What waits for GET RESPONSE."""
         self.incoming = Incoming()
@@ -55,7 +57,7 @@ class Session:
 
     def select(self, directory: Directory, application: Application, life: Life) -> None:
         """Begin with an application: all that was proven, and the challenge, are forgotten."""
-        self.application = application
+        self.table = application.commands.entries
         self.status: SecurityStatus = NOTHING_PROVEN
         self.challenge = b""
         self._enter(directory, life)
@@ -68,13 +70,10 @@ class Session:
 
     def _enter(self, directory: Directory, life: Life) -> None:
         self.directory = directory
-        self.file = None
-        self.stage = _stage(directory, life)
-
-
-def _stage(directory: Directory, life: Life) -> Stage:
-    if life is Life.TERMINATED:
-        return Stage.TERMINATED
-    if life is not Life.ACTIVATED:
-        return Stage.INITIALISATION
-    return Stage.BLOCKED if blocked(directory) else Stage.OPERATIONAL
+        self.file: ElementaryFile | None = None
+        if life is not Life.ACTIVATED:
+            self.stage = _STAGES[life]
+        elif directory.effective is Life.ACTIVATED:
+            self.stage = int(Stage.OPERATIONAL)
+        else:
+            self.stage = int(Stage.BLOCKED)

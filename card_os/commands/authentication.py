@@ -10,7 +10,6 @@ from apdu.sw import SW
 from apdu.wire.codes import is_pin
 from apdu.wire.hrss import CHANGE_PIN, PIN_REFERENCE, PinChange
 from apdu.wire.iso7816 import GET_CHALLENGE, VERIFY, PinRef
-from card_os.access import pin_proof
 from card_os.dispatch import CommandTable, Context
 from card_os.secrets.pins import TRIES_LEFT
 from card_os.session import IN_USE, Stage
@@ -37,16 +36,15 @@ def verify(ctx: Context, ref: PinRef, attempt: bytes) -> None:
     """Compare a PIN. Without data: 9000 when it is proven already, else 63Cx, at no cost."""
     target = ctx.pin(ref.reference)
     session = ctx.session
-    proof = pin_proof(ref.reference)
     if not attempt:
-        if proof in session.status:
+        if target.proof <= session.status:
             return
         left = target.counter.left
         raise StatusError(TRIES_LEFT | left if left else SW.AUTH_BLOCKED)
     # An earlier success does not outlive a failure, so it goes first.
-    session.status -= {proof}
+    session.status -= target.proof
     target.verify(attempt)
-    session.status |= {proof}
+    session.status |= target.proof
 
 
 @pin.on(CHANGE_PIN)
@@ -55,5 +53,5 @@ def change_pin(ctx: Context, _: None, change: PinChange) -> None:
     target = ctx.pin(PIN_REFERENCE)
     if not is_pin(change.new):
         raise StatusError(SW.WRONG_DATA)
-    ctx.session.status -= {pin_proof(PIN_REFERENCE)}
+    ctx.session.status -= target.proof
     target.change(change.old, change.new)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from apdu.command import SHORT_NE
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.iso7816 import (
@@ -24,42 +25,28 @@ from apdu.wire.iso7816 import (
     SfiOffset,
     UpdateMode,
 )
+from apdu.wire.perso import Life
 from card_os.access import Rule
 from card_os.dispatch import CommandTable, Context
-from card_os.files.records import CyclicFile, RecordFile, TransparentFile
-from card_os.files.select import blocked, find, terminated
+from card_os.files.select import find
 from card_os.session import IN_USE, Stage
 
 Target = RecordRef | RecordTarget | AppendTarget | Offset | SfiOffset
 
 commands = CommandTable()
 
+# Members of enumerations, looked up once: this is the path of every SELECT and READ RECORD.
+_BY_NAME, _FCI, _NUMBER = By.NAME, Answer.FCI, ReadMode.NUMBER
+_TERMINATED, _DEACTIVATED = Life.TERMINATED, Life.DEACTIVATED
 
-def reading(ctx: Context, target: Target) -> Rule:
+
+def reading(ctx: Context, ref: Target) -> Rule:
     """The target file, not the command, knows who may read it."""
-    return ctx.file(target.sfi).read_rule
+    return ctx.aim(ref.sfi).read_rule
 
 
-def updating(ctx: Context, target: Target) -> Rule:
-    return ctx.file(target.sfi).update_rule
-
-
-def _records(ctx: Context, target: Target) -> RecordFile:
-    """The record file, made current as ISO 7816-4 7.2.2 wants it; 6981 for another structure."""
-    file = ctx.file(target.sfi)
-    if not isinstance(file, RecordFile):
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
-    ctx.session.file = file
-    return file
-
-
-def _bytes(ctx: Context, target: Target) -> TransparentFile:
-    """The transparent file, in the same way."""
-    file = ctx.file(target.sfi)
-    if not isinstance(file, TransparentFile):
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
-    ctx.session.file = file
-    return file
+def updating(ctx: Context, ref: Target) -> Rule:
+    return ctx.aim(ref.sfi).update_rule
 
 
 @commands.on(SELECT, life=IN_USE | Stage.BLOCKED)
@@ -67,64 +54,65 @@ def select(ctx: Context, selection: Selection, data: bytes) -> bytes | None:
     """A DF selected by name begins its application anew; another way in keeps what was proven
     as long as it stays inside the application. What cannot be found changes nothing."""
     directory, file = find(ctx.tree, ctx.session.directory, selection, data)
-    if terminated(directory):
+    life = directory.effective
+    if life is _TERMINATED:
         raise StatusError(SW.PERMANENTLY_BLOCKED)
     if file is not None and directory is ctx.session.directory:
         ctx.session.file = file
         return b""
-    ctx.enter(directory, fresh=selection.by is By.NAME)
+    ctx.enter(directory, fresh=selection.by is _BY_NAME)
     ctx.session.file = file
-    wanted = selection.answer is Answer.FCI and file is None
+    wanted = selection.answer is _FCI and file is None
     fci = directory.header.fci if wanted else b""
-    if blocked(directory):
+    if life is _DEACTIVATED:
         raise StatusError(SW.FILE_DEACTIVATED, fci)
     return fci
 
 
 @commands.on(READ_RECORD, access=reading)
 def read_record(ctx: Context, ref: RecordRef, _: None) -> bytes:
-    file = _records(ctx, ref)
-    match ref.mode:
-        case ReadMode.NUMBER:
-            return file.record(ref.p1)
-        case ReadMode.TAG:
-            return file.record(file.number_of(ref.p1))
-        case ReadMode.ALL_FROM:
-            return file.all_from(ref.p1)
+    file = ctx.session.file = ctx.target
+    mode = ref.mode
+    if mode is _NUMBER:
+        return file.record(ref.p1)
+    if mode is ReadMode.TAG:
+        return file.record(file.number_of(ref.p1))
+    return file.all_from(ref.p1)
 
 
 @commands.on(UPDATE_RECORD, access=updating)
-def update_record(ctx: Context, target: RecordTarget, data: bytes) -> None:
-    file = _records(ctx, target)
-    match target.mode:
+def update_record(ctx: Context, ref: RecordTarget, data: bytes) -> None:
+    file = ctx.session.file = ctx.target
+    match ref.mode:
         case UpdateMode.NUMBER:
-            file.update(target.p1, data)
+            file.update(ref.p1, data)
         case UpdateMode.TAG:
-            file.update(file.number_of(target.p1), data)
+            file.update(file.number_of(ref.p1), data)
         case UpdateMode.PREVIOUS:
-            if not isinstance(file, CyclicFile):
-                raise StatusError(SW.WRONG_FILE_STRUCTURE)
-            if target.p1:
+            if ref.p1:
                 raise StatusError(SW.WRONG_P1P2)
-            file.append(data)
+            file.push(data)
 
 
 @commands.on(APPEND_RECORD, access=updating)
-def append_record(ctx: Context, target: AppendTarget, data: bytes) -> None:
-    _records(ctx, target).append(data)
+def append_record(ctx: Context, _: AppendTarget, data: bytes) -> None:
+    ctx.session.file = ctx.target
+    ctx.target.append(data)
 
 
 @commands.on(READ_BINARY, access=reading)
 def read_binary(ctx: Context, ref: Offset | SfiOffset, _: None) -> bytes:
-    found = _bytes(ctx, ref).read_binary(ref.offset, ctx.ne)
-    if len(found) < ctx.ne < 256:
+    file = ctx.session.file = ctx.target
+    found = file.read_binary(ref.offset, ctx.ne)
+    if len(found) < ctx.ne < SHORT_NE:
         raise StatusError(SW.END_OF_FILE, found)
     return found
 
 
 @commands.on(UPDATE_BINARY, access=updating)
 def update_binary(ctx: Context, ref: Offset | SfiOffset, data: bytes) -> None:
-    _bytes(ctx, ref).update_binary(ref.offset, data)
+    file = ctx.session.file = ctx.target
+    file.update_binary(ref.offset, data)
 
 
 @commands.on(GET_RESPONSE, life=IN_USE | Stage.BLOCKED)
@@ -133,6 +121,7 @@ def get_response(ctx: Context, _: None, __: None) -> bytes:
     waiting = ctx.session.pending
     if not waiting:
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-    if len(waiting) < ctx.ne < 256:
+    if len(waiting) < ctx.ne < SHORT_NE:
         raise StatusError(SW.WRONG_LE | len(waiting))
+    ctx.session.pending = b""
     return waiting

@@ -7,8 +7,6 @@ is what its header says, and where each record begins.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
 from apdu.tlv import parse_simple
@@ -18,7 +16,7 @@ from card_os.nvm import MemoryDamaged, Nvm
 
 
 class ElementaryFile:
-    """What all EFs have in common."""
+    """What all EFs have in common. What a structure does not offer is refused with 6981."""
 
     __slots__ = ("_nvm", "at", "header", "life", "life_at", "read_rule", "update_rule")
 
@@ -31,6 +29,38 @@ class ElementaryFile:
         self.read_rule: Rule = rule(header.read)
         self.update_rule: Rule = rule(header.update)
 
+    def read_binary(self, offset: int, ne: int) -> bytes:
+        """At most `ne` bytes from `offset`; 6B00 outside the file."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def update_binary(self, offset: int, data: bytes) -> None:
+        """Overwrite; 6B00 when it begins outside the file, 6A84 when it ends outside."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def record(self, number: int) -> bytes:
+        """The whole record, or StatusError 6A83."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def number_of(self, tag: int) -> int:
+        """The first record that is a TLV with this tag, or StatusError 6A83."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def all_from(self, number: int) -> bytes:
+        """The records from this one to the last, one after the other."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def update(self, number: int, data: bytes) -> None:
+        """Overwrite a record: 6A83 when there is none, 6700 or 6A80 when the data does not fit."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def append(self, data: bytes) -> None:
+        """Add a record: 6A84 when there is no room."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
+    def push(self, data: bytes) -> None:
+        """Put a record in front of a ring, in place of the oldest when it is full."""
+        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+
 
 class TransparentFile(ElementaryFile):
     """Bytes without further structure."""
@@ -38,14 +68,12 @@ class TransparentFile(ElementaryFile):
     __slots__ = ()
 
     def read_binary(self, offset: int, ne: int) -> bytes:
-        """At most `ne` bytes from `offset`; 6B00 outside the file."""
         size = self.header.size
         if offset >= size:
             raise StatusError(SW.WRONG_OFFSET)
         return self._nvm.read(self.at + offset, min(ne, size - offset))
 
     def update_binary(self, offset: int, data: bytes) -> None:
-        """Overwrite; 6B00 when it begins outside the file, 6A84 when it ends outside."""
         size = self.header.size
         if offset >= size:
             raise StatusError(SW.WRONG_OFFSET)
@@ -54,7 +82,7 @@ class TransparentFile(ElementaryFile):
         self._nvm.write(self.at + offset, data)
 
 
-class RecordFile(ElementaryFile, ABC):
+class RecordFile(ElementaryFile):
     """Records, numbered from 1. The first byte of the body counts those that are there."""
 
     __slots__ = ("count",)
@@ -69,30 +97,16 @@ class RecordFile(ElementaryFile, ABC):
         if self.count > self.header.records:
             raise MemoryDamaged(f"file {self.header.fid:04X} counts more records than it can have")
 
-    @abstractmethod
-    def record(self, number: int) -> bytes:
-        """The whole record, or StatusError 6A83."""
-
-    @abstractmethod
-    def update(self, number: int, data: bytes) -> None:
-        """Overwrite a record: 6A83 when there is none, 6700 or 6A80 when the data does not fit."""
-
-    @abstractmethod
-    def append(self, data: bytes) -> None:
-        """Add a record: 6A84 when there is no room."""
-
     def number_of(self, tag: int) -> int:
-        """The first record that is a TLV with this tag, or StatusError 6A83."""
         for number in range(1, self.count + 1):
             if self.record(number)[:1] == bytes((tag,)):
                 return number
         raise StatusError(SW.RECORD_NOT_FOUND)
 
     def all_from(self, number: int) -> bytes:
-        """The records from this one to the last, one after the other."""
         if not 1 <= number <= self.count:
             raise StatusError(SW.RECORD_NOT_FOUND)
-        return b"".join(self.record(each) for each in range(number, self.count + 1))
+        return b"".join([self.record(each) for each in range(number, self.count + 1)])
 
 
 class LinearFixedFile(RecordFile):
@@ -146,8 +160,7 @@ class CyclicFile(LinearFixedFile):
         slot = (self._newest - (number - 1)) % self.header.records
         return self.at + 2 + slot * self._length
 
-    def append(self, data: bytes) -> None:
-        """Add a record in front; when the ring is full it takes the place of the oldest."""
+    def push(self, data: bytes) -> None:
         if len(data) != self._length:
             raise StatusError(SW.WRONG_LENGTH)
         slot = (self._newest + 1) % self.header.records if self.count else 0
@@ -157,42 +170,45 @@ class CyclicFile(LinearFixedFile):
             self._nvm.write(self.at, bytes((count, slot)))
         self.load()
 
+    append = push
+
 
 class LinearVariableFile(RecordFile):
     """Records of their own length. A slot keeps the room that its first content had."""
 
-    __slots__ = ("_end", "_slots")
+    __slots__ = ("_end", "_places", "_rooms")
 
     def load(self) -> None:
         super().load()
-        self._slots: list[tuple[int, int, int]] = []
-        at = self.at + 1
-        for _ in range(self.count):
+        self._places: dict[int, tuple[int, int]] = {}
+        self._rooms: dict[int, int] = {}
+        at, end = self.at + 1, self.at + body_size(self.header)
+        for number in range(1, self.count + 1):
             room, length = self._nvm.read(at, 2)
-            self._slots.append((at + 2, room, length))
+            self._places[number] = (at + 2, length)
+            self._rooms[number] = room
             at += 2 + room
-            if length > room or at > self.at + body_size(self.header):
+            if length > room or at > end:
                 raise MemoryDamaged(f"file {self.header.fid:04X} has a record outside")
         self._end = at
 
-    def _slot(self, number: int) -> tuple[int, int, int]:
-        if not 1 <= number <= self.count:
-            raise StatusError(SW.RECORD_NOT_FOUND)
-        return self._slots[number - 1]
-
     def record(self, number: int) -> bytes:
-        at, _, length = self._slot(number)
-        return self._nvm.read(at, length)
+        place = self._places.get(number)
+        if place is None:
+            raise StatusError(SW.RECORD_NOT_FOUND)
+        return self._nvm.read(*place)
 
     def update(self, number: int, data: bytes) -> None:
-        at, room, _ = self._slot(number)
-        if len(data) > room:
+        if number not in self._places:
+            raise StatusError(SW.RECORD_NOT_FOUND)
+        if len(data) > self._rooms[number]:
             raise StatusError(SW.NO_SPACE)
+        at, _ = self._places[number]
         self._nvm.write(at - 1, bytes((len(data),)) + data)
         self.load()
 
     def append(self, data: bytes) -> None:
-        used = sum(room for _, room, _ in self._slots)
+        used = sum(self._rooms.values())
         if self.count == self.header.records or used + len(data) > self.header.size:
             raise StatusError(SW.NO_SPACE)
         with self._nvm.atomic():

@@ -6,7 +6,6 @@ from __future__ import annotations
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.iso7816 import By, Occurrence, Selection
-from apdu.wire.perso import Life
 from card_os.files.records import ElementaryFile
 from card_os.files.tree import MF_FID, Directory, Tree
 
@@ -104,13 +103,3 @@ def _by_name(tree: Tree, current: Directory, which: Occurrence, name: bytes) -> 
     if not 0 <= place < len(alike):
         raise StatusError(SW.FILE_NOT_FOUND)
     return alike[place]
-
-
-def blocked(directory: Directory) -> bool:
-    """Whether it, or one above it, is deactivated."""
-    return any(each.life is Life.DEACTIVATED for each in directory.chain())
-
-
-def terminated(directory: Directory) -> bool:
-    """Whether it, or one above it, has been terminated."""
-    return any(each.life is Life.TERMINATED for each in directory.chain())

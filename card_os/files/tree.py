@@ -6,7 +6,6 @@ Objects are only ever added, each in one atomic step; `mount` walks them in orde
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Final
@@ -37,6 +36,8 @@ from card_os.secrets.pins import PinObject
 MF_FID: Final = 0x3F00
 MAX_DEPTH: Final = 8
 MAX_DIRECTORIES: Final = 128
+LOCAL: Final = 0x80
+"""References of PINs and keys with this bit belong to the current DF alone."""
 RESERVED_FIDS: Final = frozenset({0x0000, 0x3F00, 0x3FFF, 0xFFFF})
 """Identifiers that no file may take (ISO 7816-4 7.2.1)."""
 
@@ -48,6 +49,7 @@ class Directory:
         "by_fid",
         "by_sfi",
         "children",
+        "effective",
         "header",
         "keys",
         "life",
@@ -73,6 +75,8 @@ class Directory:
         self.header = header
         self.parent = parent
         self.life = life
+        self.effective = life
+        """Its own life-cycle state, or that of the nearest one above that is not active."""
         self.life_at = life_at
         self.children: dict[int, Directory] = {}
         self.by_fid: dict[int, ElementaryFile] = {}
@@ -80,12 +84,27 @@ class Directory:
         self.pins: dict[int, PinObject] = {}
         self.keys: dict[int, KeyObject] = {}
 
-    def chain(self) -> Iterator[Directory]:
-        """This directory, its parent, and so on up to the MF."""
+    def depth(self) -> int:
+        """1 for the MF, one more for each level below."""
+        return 1 if self.parent is None else 1 + self.parent.depth()
+
+    def pin(self, reference: int) -> PinObject | None:
+        """A PIN of this directory, or of the nearest one above in the same application."""
         each: Directory | None = self
-        while each is not None:
-            yield each
+        while each is not None and each.root is self.root:
+            if reference in each.pins:
+                return each.pins[reference]
             each = each.parent
+        return None
+
+    def key(self, kid: int) -> KeyObject | None:
+        """A key: from 80 of this directory alone, below 80 also of those above, as with PINs."""
+        each: Directory | None = self
+        while each is not None and each.root is self.root:
+            if kid in each.keys:
+                return each.keys[kid]
+            each = each.parent if kid < LOCAL else None
+        return None
 
 
 @lru_cache(maxsize=1024)
@@ -138,6 +157,7 @@ class Tree:
         at = OBJECTS_AT
         while at < self.master.end:
             at = self._take(at)
+        self._settle()
         if at != self.master.end:
             raise MemoryDamaged("the last object is cut short")
 
@@ -199,7 +219,7 @@ class Tree:
             raise StatusError(SW.NAME_EXISTS)
         if is_df and len(self.directories) == MAX_DIRECTORIES:
             raise StatusError(SW.NO_SPACE)
-        if is_df and len(list(owner.chain())) == MAX_DEPTH:
+        if is_df and owner.depth() == MAX_DEPTH:
             raise StatusError(SW.NO_SPACE)
         self._add(ObjectKind.FILE, owner, bytes(header), bytes(size))
         return owner.children[header.fid] if is_df else owner.by_fid[header.fid]
@@ -237,11 +257,19 @@ class Tree:
             self._nvm.write(END_AT, end.to_bytes(4))
         self.master = replace(self.master, end=end)
         self._take(at)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Bring `effective` of all directories up to date; parents come before children."""
+        for each in self.directories:
+            above = each.parent.effective if each.parent else Life.ACTIVATED
+            each.effective = each.life if above is Life.ACTIVATED else above
 
     def set_life(self, target: Directory | ElementaryFile, life: Life) -> None:
         """Move a file or directory to another life-cycle state, durably."""
         self._nvm.write(target.life_at, bytes((life,)))
         target.life = life
+        self._settle()
 
     def set_chip_life(self, life: Life) -> None:
         """Move the chip as a whole."""

@@ -13,6 +13,11 @@ from card_os.nvm import Nvm
 
 SIZE: Final = 2
 """Bytes in memory; 15 tries at most."""
+MAX_TRIES: Final = 15
+
+_ROWS: Final = [((1 << left) - 1).to_bytes(SIZE) for left in range(MAX_TRIES + 1)]
+"""The row of each number of tries."""
+_LEFT: Final = {row: left for left, row in enumerate(_ROWS)}
 
 
 class TryCounter:
@@ -27,28 +32,28 @@ class TryCounter:
 
     @property
     def left(self) -> int:
-        row = int.from_bytes(self._nvm.read(self._at, SIZE))
-        return min((row ^ row + 1).bit_length() - 1, self.limit)
+        row = self._nvm.read(self._at, SIZE)
+        left = _LEFT.get(row)
+        if left is None:
+            number = int.from_bytes(row)
+            left = (number ^ number + 1).bit_length() - 1
+        return left if left < self.limit else self.limit
 
     def pay(self, left: int) -> None:
         """Durably make `left` tries one less."""
-        at = self._at + (left <= 8)
-        row = self._nvm.read(at, 1)[0]
-        self._nvm.write(at, bytes((row & ~(1 << (left - 1) % 8),)))
+        byte = left <= 8
+        self._nvm.write(self._at + byte, _ROWS[left - 1][byte : byte + 1])
 
-    def restore(self) -> None:
-        """All tries again."""
-        row = self._nvm.read(self._at, SIZE)
-        full = full_row(self.limit)
-        # Byte by byte, so that the usual case, one try spent, stays a change of one bit.
-        if row[0] == full[0]:
-            self._nvm.write(self._at + 1, full[1:])
-        elif row[1] == full[1]:
-            self._nvm.write(self._at, full[:1])
+    def restore(self, left: int) -> None:
+        """All tries again, from `left` and one that was paid."""
+        full = _ROWS[self.limit]
+        if left == self.limit:  # the usual case changes one bit
+            byte = left <= 8
+            self._nvm.write(self._at + byte, full[byte : byte + 1])
         else:
             self._nvm.write(self._at, full)
 
 
 def full_row(limit: int) -> bytes:
     """The bytes of a counter that has all its tries."""
-    return ((1 << limit) - 1).to_bytes(SIZE)
+    return _ROWS[limit]

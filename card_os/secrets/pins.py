@@ -8,6 +8,7 @@ from typing import Final
 
 from apdu.errors import StatusError
 from apdu.sw import SW
+from card_os.access import pin_proof
 from card_os.files.layout import SecretHeader
 from card_os.nvm import Nvm
 from card_os.secrets.counters import SIZE, TryCounter, full_row
@@ -31,9 +32,10 @@ def body(value: bytes, limit: int) -> bytes:
 class PinObject:
     """One PIN. What it does to its memory, it does in the order that makes guessing cost."""
 
-    __slots__ = ("_at", "_nvm", "counter", "initial", "reference")
+    __slots__ = ("_at", "_nvm", "counter", "initial", "proof", "reference")
 
     def __init__(self, nvm: Nvm, at: int, header: SecretHeader) -> None:
+        self.proof = frozenset({pin_proof(header.reference)})
         self.reference = header.reference
         self.initial = header.initial
         self.counter = TryCounter(nvm, at, header.limit)
@@ -45,8 +47,7 @@ class PinObject:
 
         Raises StatusError 6983 when no try is left, 63Cx when the attempt is wrong.
         """
-        self._compare(attempt)
-        self.counter.restore()
+        self.counter.restore(self._compare(attempt))
 
     def change(self, old: bytes, new: bytes) -> None:
         """Put a new value in place of the old one, which must be shown; all tries again.
@@ -55,15 +56,17 @@ class PinObject:
         """
         if compare_digest(block(new), block(self.initial)):
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-        self._compare(old)
+        left = self._compare(old)
         with self._nvm.atomic():
             self._nvm.write(self._at, block(new))
-            self.counter.restore()
+            self.counter.restore(left)
 
-    def _compare(self, attempt: bytes) -> None:
+    def _compare(self, attempt: bytes) -> int:
+        """Pay, then compare; the tries there were before."""
         left = self.counter.left
         if not left:
             raise StatusError(SW.AUTH_BLOCKED)
         self.counter.pay(left)
         if not compare_digest(self._nvm.read(self._at, 1 + LONGEST), block(attempt)):
             raise StatusError(TRIES_LEFT | left - 1)
+        return left
