@@ -88,6 +88,10 @@ class Atr:
         for group in self.groups:
             values = (group.ta, group.tb, group.tc)
             more = group.protocol is not None
+            if any(value is not None and not 0 <= value <= 0xFF for value in values):
+                raise FormatError("ATR: an interface byte is not one byte")
+            if more and not 0 <= (group.protocol or 0) <= 15:
+                raise FormatError("ATR: a protocol is not 0 to 15")
             bits = sum(1 << at for at, value in enumerate(values) if value is not None) | more << 3
             body.append(bits << 4 | low)
             body += bytes(value for value in values if value is not None)

@@ -97,3 +97,8 @@ def build(channel: int = 0, *, chaining: bool = False, messaging: int = 0) -> in
     if channel < 4:
         return int(FirstInterindustry(int(chaining), messaging, channel))
     return int(FurtherInterindustry(messaging, int(chaining), channel - 4))
+
+
+def channel_only(cla: int) -> int:
+    """The plain interindustry class byte on the channel of `cla`: that of a GET RESPONSE to it."""
+    return cla & 0x4F if cla >> 6 == 0b01 else cla & 0x03

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from apdu.cla import CHAINING
+from apdu.cla import CHAINING, channel_only
 from apdu.command import EXTENDED_NE, SHORT_NE, CommandAPDU, ResponseAPDU
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW, remaining, right_length
@@ -119,7 +119,7 @@ def exchange(transmit: Callable[[bytes], bytes], command: CommandAPDU) -> Respon
         rounds += 1
         if rounds > MAX_ROUNDS:
             raise FormatError(f"more than {MAX_ROUNDS} GET RESPONSE commands for one reply")
-        fetch = CommandAPDU(command.cla & ~CHAINING & 0x03, 0xC0, ne=waiting)
+        fetch = CommandAPDU(channel_only(command.cla), 0xC0, ne=waiting)
         answer = ResponseAPDU.parse(transmit(bytes(fetch)))
         if len(answer.data) > waiting:
             raise FormatError(f"{len(answer.data)} bytes of reply, {waiting} were announced")

@@ -54,9 +54,7 @@ def _length_bytes(n: int) -> bytes:
 
 def tlv(tag: int, value: bytes | Iterable[Tlv]) -> Tlv:
     """A data object: primitive from bytes, constructed from its children."""
-    _, end = _read_tag(_tag_bytes(tag), 0, 8)
-    if end != len(_tag_bytes(tag)):
-        raise FormatError(f"TLV: {tag:X} is not a tag")
+    _check_tag(tag)
     if isinstance(value, bytes):
         children = tuple(parse(value)) if is_constructed(tag) else ()
         return Tlv(tag, value, children)
@@ -64,6 +62,12 @@ def tlv(tag: int, value: bytes | Iterable[Tlv]) -> Tlv:
         raise FormatError(f"TLV: tag {tag:X} is primitive and cannot have children")
     children = tuple(value)
     return Tlv(tag, build(children), children)
+
+
+def _check_tag(tag: int) -> None:
+    written = _tag_bytes(tag)
+    if _read_tag(written, 0, len(written))[1] != len(written):
+        raise FormatError(f"TLV: {tag:X} is not a tag")
 
 
 def build(objects: Iterable[Tlv]) -> bytes:
@@ -95,7 +99,7 @@ def _read_tag(raw: bytes, at: int, end: int) -> tuple[int, int]:
         if at < end and raw[at] == 0x80:
             raise FormatError(f"TLV: tag at offset {start} begins its number with zeros")
         while True:
-            if at >= end or at >= len(raw):
+            if at >= end:
                 raise FormatError(f"TLV: tag at offset {start} is cut short")
             if at - start >= MAX_TAG_BYTES:
                 raise FormatError(f"TLV: tag at offset {start} is over {MAX_TAG_BYTES} bytes")
@@ -169,7 +173,13 @@ def parse_dol(raw: bytes) -> list[DolEntry]:
 
 def build_dol(entries: Iterable[DolEntry]) -> bytes:
     """The inverse of `parse_dol`."""
-    return b"".join(_tag_bytes(tag) + bytes((length,)) for tag, length in entries)
+    found = bytearray()
+    for tag, length in entries:
+        _check_tag(tag)
+        if not 0 <= length < 0x80:
+            raise FormatError(f"DOL: {length} bytes of tag {tag:X}, 0 to 127 can be asked for")
+        found += _tag_bytes(tag) + bytes((length,))
+    return bytes(found)
 
 
 class SimpleTlv(NamedTuple):
@@ -180,6 +190,8 @@ class SimpleTlv(NamedTuple):
 
     def __bytes__(self) -> bytes:
         n = len(self.value)
+        if not 0x00 < self.tag < 0xFF:
+            raise FormatError(f"simple TLV: {self.tag:02X} is no tag")
         if n > MAX_LENGTH:
             raise FormatError(f"simple TLV: a value of {n} bytes, {MAX_LENGTH} at most")
         length = bytes((n,)) if n < 0xFF else b"\xff" + n.to_bytes(2)

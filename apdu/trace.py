@@ -21,9 +21,10 @@ from apdu.errors import FormatError
 
 HIDDEN = "••"
 
-SECRET_INS = frozenset({0x20, 0x21, 0x24, 0x2C, 0x5E, 0xD4, 0xD8})
+SECRET_INS = frozenset({0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x5E, 0xD4, 0xD8})
 """Commands whose data is secret under any class: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
-COUNTER, CHANGE PIN, WRITE KEY and PUT KEY. A test holds the forms marked secret to this list."""
+COUNTER (these three also with odd INS), DISABLE and ENABLE VERIFICATION REQUIREMENT, CHANGE PIN,
+WRITE KEY and PUT KEY. A test holds the forms marked secret to this list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def secret_part(command: bytes) -> range:
 
 def write(exchanges: Iterable[Exchange], remarks: Iterable[str] = ()) -> str:
     """The text of a conversation."""
-    lines = [f"# {remark}" for remark in remarks]
+    lines = [f"# {line}" for remark in remarks for line in remark.splitlines()]
     for exchange in exchanges:
         lines += [f"> {exchange.command_text}", f"< {exchange.answer_text}"]
     return "\n".join(lines) + "\n"

@@ -18,8 +18,6 @@ from card_os.world import World
 ROM: Final = (ROOT, HRSS, DEBIT)
 """The applications of a social security card."""
 FLASH_SIZE: Final = 65_536
-LONGEST_COMMAND: Final = 65_544
-"""Bytes of the longest C-APDU there is: case 4 extended, all the data."""
 
 
 class Chip:
@@ -56,8 +54,6 @@ class Chip:
 
     def transmit(self, command: bytes) -> bytes:
         """Answer a C-APDU; whatever the bytes, the answer has two bytes or more."""
-        if len(command) > LONGEST_COMMAND:
-            return SW.WRONG_LENGTH.to_bytes(2)
         try:
             return answer(self._ctx, command)
         except FlashFault:

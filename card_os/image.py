@@ -107,7 +107,8 @@ class ImageFlash(Flash):
     def __init__(self, path: Path, durability: Durability = Durability.KILL_SAFE) -> None:
         """Open an image. Raises ImageError when it is missing, in use, damaged, or not one."""
         self.path = path
-        self._power_safe = durability is Durability.POWER_SAFE
+        if durability is Durability.POWER_SAFE:
+            self.sync = self._flush
         try:
             self._file = open(path, "r+b")
         except OSError as error:
@@ -134,12 +135,12 @@ class ImageFlash(Flash):
         if not self._dirty:
             self._map[_STATE_AT : _STATE_AT + 1] = _IN_USE
             self._dirty = True
-            self.sync()
+            if self.sync is not None:
+                self.sync()
         super().write(at, data)
 
-    def sync(self) -> None:
-        if self._power_safe:
-            self._map.flush()
+    def _flush(self) -> None:
+        self._map.flush()
 
     def close(self) -> None:
         """Seal the content with its digest and let go of the file."""
@@ -148,7 +149,8 @@ class ImageFlash(Flash):
         if self._dirty:
             self._map[_DIGEST_AT : _DIGEST_AT + 32] = self._digest()
             self._map[_STATE_AT : _STATE_AT + 1] = _CLOSED
-            self.sync()
+            if self.sync is not None:
+                self.sync()
         self._release()
 
     def _release(self) -> None:

@@ -9,14 +9,14 @@ journal with a checksum, then one commit byte, then home, then clears the byte. 
 the power goes, the next `recover()` finds either no commit byte (nothing happened) or a whole
 journal (it happens again, to the same effect).
 
-A write outside a block is a transaction of its own. One that changes a single bit needs no
-journal: it cannot be half done. Blocks do not nest. The flash is assumed to leave, when power
+A write outside a block is a transaction of its own. `write_bit` needs no journal, because the
+change of one bit cannot be half done. Blocks do not nest. The flash is assumed to leave, when power
 is lost during a write, any part of the bytes written and any part of the bits changing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 from zlib import crc32
@@ -47,15 +47,16 @@ class Flash:
     def __init__(self, cells: bytearray | memoryview) -> None:
         self.cells = memoryview(cells)
 
-    def before_write(self, at: int, data: bytes) -> None:
-        """Called before the cells change: a test cuts the power or tears the write here."""
+    before_write: Callable[[int, bytes], None] | None = None
+    """Called before the cells change: a test cuts the power or tears the write here."""
 
     def write(self, at: int, data: bytes) -> None:
-        self.before_write(at, data)
+        if self.before_write is not None:
+            self.before_write(at, data)
         self.cells[at : at + len(data)] = data
 
-    def sync(self) -> None:
-        """Return when everything written so far is as safe as this flash makes it."""
+    sync: Callable[[], None] | None = None
+    """Returns when everything written so far is as safe as this flash makes it. None: at once."""
 
 
 @record
@@ -83,6 +84,7 @@ class Nvm:
     def __init__(self, flash: Flash) -> None:
         self._flash = flash
         self._cells = flash.cells
+        self._sync = flash.sync
         self._pending: list[tuple[int, bytes]] | None = None
 
     def read(self, at: int, n: int) -> bytes:
@@ -97,14 +99,21 @@ class Nvm:
         return bytes(found)
 
     def write(self, at: int, data: bytes) -> None:
-        """Change bytes, wholly or not at all."""
+        """Change bytes, wholly or not at all; inside a block with the rest of it."""
         if self._pending is not None:
             self._pending.append((at, data))
-        elif len(data) == 1 and (self._cells[at] ^ data[0]).bit_count() == 1:
-            self._flash.write(at, data)
-            self._flash.sync()
         else:
             self._commit([(at, data)])
+
+    def write_bit(self, at: int, byte: bytes) -> None:
+        """Change a byte by one bit, at once and for good, even when a block is open.
+
+        This is for counters, which are written before the thing they guard and never taken
+        back. It needs no journal: a single bit cannot be half changed.
+        """
+        self._flash.write(at, byte)
+        if self._sync is not None:
+            self._sync()
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -134,8 +143,13 @@ class Nvm:
                 done = True
         if self._cells[0]:
             self._flash.write(0, b"\0")
-            self._flash.sync()
+            self._barrier()
         return done
+
+    def _barrier(self) -> None:
+        """What was written before is safe before anything that is written after."""
+        if self._sync is not None:
+            self._sync()
 
     def _replay(self, entries: bytes) -> None:
         at = 0
@@ -146,7 +160,7 @@ class Nvm:
                 raise MemoryDamaged("a journal entry points outside the memory")
             self._flash.write(entry.at, entries[at : at + entry.length])
             at += entry.length
-        self._flash.sync()
+        self._barrier()
 
     def _commit(self, writes: list[tuple[int, bytes]]) -> None:
         if all(self._cells[at : at + len(data)] == data for at, data in writes):
@@ -156,11 +170,11 @@ class Nvm:
             raise StatusError(SW.NO_SPACE)
         head = bytes(JournalHead(crc32(entries), len(entries)))
         self._flash.write(1, head + entries)
-        self._flash.sync()
+        self._barrier()
         self._flash.write(0, bytes((_COMMITTED,)))
-        self._flash.sync()
+        self._barrier()
         for at, data in writes:
             self._flash.write(at, data)
-        self._flash.sync()
+        self._barrier()
         self._flash.write(0, b"\0")
-        self._flash.sync()
+        self._barrier()

@@ -133,16 +133,15 @@ _MADE: list[Any] = []
 
 def _declaration(codecs: Any) -> Any:
     if not _MADE:
-        from construct import Int8ub, LazyBound, Pass, PrefixedArray, Struct, Switch
-
-        several = PrefixedArray(Int8ub, LazyBound(lambda: _MADE[0]))
-        shapes = {0x00: Pass, 0xFF: Pass, 0x10: Int8ub, 0x20: Int8ub, 0xA0: several, 0xB0: several}
+        from construct import Int8ub, Pass, PrefixedArray, Struct, Switch
 
         class Condition(codecs.Codec):  # type: ignore[misc]
             def read(self, found: Any) -> Access:
                 kind = _CODES.get(found.code)
                 if kind is None:
                     raise ValueError("no such kind of condition")
+                if found.body is None and kind in (AllOf, AnyOf):
+                    raise ValueError(f"nested deeper than {MAX_DEPTH}")
                 if found.body is None:
                     return kind()  # type: ignore[no-any-return]
                 body = found.body if isinstance(found.body, int) else tuple(found.body)
@@ -155,9 +154,15 @@ def _declaration(codecs: Any) -> Any:
                         return {"code": code, "body": _body(value)}
                 raise ValueError("not an access condition")
 
-        _MADE.append(
-            Condition(Struct("code" / Int8ub, "body" / Switch(lambda this: this.code, shapes)))
-        )
+        # One shape a level, the innermost without parts: no bytes can lead deeper than that.
+        made, shapes = None, {0x00: Pass, 0xFF: Pass, 0x10: Int8ub, 0x20: Int8ub}
+        for _ in range(MAX_DEPTH):
+            if made is not None:
+                several = PrefixedArray(Int8ub, made)
+                shapes = {**shapes, 0xA0: several, 0xB0: several}
+            switch = Switch(lambda this: this.code, shapes)
+            made = Condition(Struct("code" / Int8ub, "body" / switch))
+        _MADE.append(made)
     return _MADE[0]
 
 

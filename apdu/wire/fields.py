@@ -37,10 +37,10 @@ class Field(Generic[T]):
         self.chinese = chinese
 
 
-def wire(kind: Field[T], *, default: Any = MISSING) -> T:
-    """A dataclass field with its format."""
+def wire(kind: Field[T], *, default: Any = MISSING, secret: bool = False) -> T:
+    """A dataclass field with its format. The text form of the value leaves out what is `secret`."""
     options = {} if default is MISSING else {"default": default}
-    made: Any = field(metadata={"wire": kind}, **options)
+    made: Any = field(metadata={"wire": kind}, repr=not secret, **options)
     return made  # type: ignore[no-any-return]
 
 

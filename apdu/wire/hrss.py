@@ -231,8 +231,8 @@ DF_CONDITION = NEVER
 class PinChange(Record):
     """Data of CHANGE PIN: the old PIN, FF, the new PIN, both packed BCD."""
 
-    old: bytes = wire(terminated(0xFF))
-    new: bytes = wire(rest())
+    old: bytes = wire(terminated(0xFF), secret=True)
+    new: bytes = wire(rest(), secret=True)
 
 
 CHANGE_PIN = CommandForm(

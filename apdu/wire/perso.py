@@ -93,7 +93,7 @@ class KeyBlock(Record):
     version: int = wire(uint(1))
     algorithm: Algorithm = wire(choice(Algorithm))
     limit: int = wire(uint(1))
-    value: bytes = wire(rest())
+    value: bytes = wire(rest(), secret=True)
 
 
 @record

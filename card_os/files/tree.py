@@ -127,7 +127,8 @@ def format_flash(flash: Flash, historical: bytes) -> None:
     master = MasterBlock(Life.INITIALISATION, OBJECTS_AT, historical)
     flash.write(0, bytes(len(flash.cells)))
     flash.write(MASTER_AT, bytes(master))
-    flash.sync()
+    if flash.sync is not None:
+        flash.sync()
 
 
 class Tree:
@@ -191,7 +192,7 @@ class Tree:
         self, owner: Directory, header: FileHeader, at: int, life: Life, life_at: int
     ) -> None:
         if header.kind is FileKind.DF:
-            root = None if header.name in self._applications else owner.root
+            root = None if header.name and header.name in self._applications else owner.root
             made = Directory(len(self.directories), header, owner, life, life_at, root)
             self.directories.append(made)
             owner.children[header.fid] = made

@@ -17,41 +17,47 @@ MAX_TRIES: Final = 15
 
 _ROWS: Final = [((1 << left) - 1).to_bytes(SIZE) for left in range(MAX_TRIES + 1)]
 """The row of each number of tries."""
-_LEFT: Final = {row: left for left, row in enumerate(_ROWS)}
 
 
 class TryCounter:
-    """The tries left of one PIN or key."""
+    """The tries left of one PIN or key. `left` is what memory says, read when power came."""
 
-    __slots__ = ("_at", "_nvm", "limit")
+    __slots__ = ("_at", "_nvm", "_steps", "left", "limit")
 
     def __init__(self, nvm: Nvm, at: int, limit: int) -> None:
         self._nvm = nvm
         self._at = at
         self.limit = limit
+        row = int.from_bytes(nvm.read(at, SIZE))
+        self.left = min((row ^ row + 1).bit_length() - 1, limit)
+        # For each number of tries: the byte that has its bit, without that bit and with it.
+        self._steps = [
+            (at + byte, _ROWS[left - 1][byte : byte + 1], _ROWS[left][byte : byte + 1])
+            for left in range(1, limit + 1)
+            for byte in [1 if left <= 8 else 0]
+        ]
 
-    @property
-    def left(self) -> int:
-        row = self._nvm.read(self._at, SIZE)
-        left = _LEFT.get(row)
-        if left is None:
-            number = int.from_bytes(row)
-            left = (number ^ number + 1).bit_length() - 1
-        return left if left < self.limit else self.limit
+    def pay(self) -> None:
+        """Durably make it one try less."""
+        left = self.left - 1
+        at, without, _ = self._steps[left]
+        self._nvm.write_bit(at, without)
+        self.left = left
 
-    def pay(self, left: int) -> None:
-        """Durably make `left` tries one less."""
-        byte = left <= 8
-        self._nvm.write(self._at + byte, _ROWS[left - 1][byte : byte + 1])
-
-    def restore(self, left: int) -> None:
-        """All tries again, from `left` and one that was paid."""
-        full = _ROWS[self.limit]
-        if left == self.limit:  # the usual case changes one bit
-            byte = left <= 8
-            self._nvm.write(self._at + byte, full[byte : byte + 1])
+    def give_back(self) -> None:
+        """All tries again, after one was paid."""
+        limit = self.limit
+        if self.left == limit - 1:  # the usual case changes one bit
+            at, _, whole = self._steps[-1]
+            self._nvm.write_bit(at, whole)
+            self.left = limit
         else:
-            self._nvm.write(self._at, full)
+            self.fill()
+
+    def fill(self) -> None:
+        """All tries again; inside a block, together with the rest of it."""
+        self._nvm.write(self._at, _ROWS[self.limit])
+        self.left = self.limit
 
 
 def full_row(limit: int) -> bytes:

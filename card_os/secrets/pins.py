@@ -15,13 +15,15 @@ from card_os.secrets.counters import SIZE, TryCounter, full_row
 
 LONGEST: Final = 8
 """Bytes of a PIN's coding."""
-BODY: Final = SIZE + 1 + LONGEST
+STORED: Final = 1 + LONGEST
+"""Bytes of a PIN in memory: length and coding."""
+_LENGTHS: Final = [bytes((n,)) for n in range(0x100)]
 TRIES_LEFT: Final = 0x63C0
 
 
 def block(value: bytes) -> bytes:
     """A PIN as it is stored and compared: its length, then the value filled with FF."""
-    return bytes((len(value),)) + value.ljust(LONGEST, b"\xff")
+    return _LENGTHS[len(value)] + value.ljust(LONGEST, b"\xff")
 
 
 def body(value: bytes, limit: int) -> bytes:
@@ -47,7 +49,8 @@ class PinObject:
 
         Raises StatusError 6983 when no try is left, 63Cx when the attempt is wrong.
         """
-        self.counter.restore(self._compare(attempt))
+        self._compare(attempt)
+        self.counter.give_back()
 
     def change(self, old: bytes, new: bytes) -> None:
         """Put a new value in place of the old one, which must be shown; all tries again.
@@ -56,17 +59,16 @@ class PinObject:
         """
         if compare_digest(block(new), block(self.initial)):
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-        left = self._compare(old)
+        self._compare(old)
         with self._nvm.atomic():
             self._nvm.write(self._at, block(new))
-            self.counter.restore(left)
+            self.counter.fill()
 
-    def _compare(self, attempt: bytes) -> int:
-        """Pay, then compare; the tries there were before."""
-        left = self.counter.left
-        if not left:
+    def _compare(self, attempt: bytes) -> None:
+        """Pay, then compare."""
+        counter = self.counter
+        if not counter.left:
             raise StatusError(SW.AUTH_BLOCKED)
-        self.counter.pay(left)
-        if not compare_digest(self._nvm.read(self._at, 1 + LONGEST), block(attempt)):
-            raise StatusError(TRIES_LEFT | left - 1)
-        return left
+        counter.pay()
+        if not compare_digest(self._nvm.read(self._at, STORED), block(attempt)):
+            raise StatusError(TRIES_LEFT | counter.left)
