@@ -133,6 +133,8 @@ class Nvm:
 
     def recover(self) -> bool:
         """Finish or forget what a lost power interrupted. True when something was finished."""
+        if len(self._cells) < JOURNAL_SIZE:
+            raise MemoryDamaged("smaller than its journal")
         committed = self._cells[0] == _COMMITTED
         done = False
         if committed:
@@ -152,14 +154,20 @@ class Nvm:
             self._sync()
 
     def _replay(self, entries: bytes) -> None:
+        writes = []
         at = 0
         while at < len(entries):
-            entry = JournalEntry.parse(entries[at : at + _ENTRY])
-            at += _ENTRY
-            if not JOURNAL_SIZE <= entry.at <= len(self._cells) - entry.length:
+            start = at + _ENTRY
+            if start > len(entries):
+                raise MemoryDamaged("the last journal entry is cut short")
+            entry = JournalEntry.parse(entries[at:start])
+            at = start + entry.length
+            inside = JOURNAL_SIZE <= entry.at <= len(self._cells) - entry.length
+            if not inside or at > len(entries):
                 raise MemoryDamaged("a journal entry points outside the memory")
-            self._flash.write(entry.at, entries[at : at + entry.length])
-            at += entry.length
+            writes.append((entry.at, entries[start:at]))
+        for place, data in writes:
+            self._flash.write(place, data)
         self._barrier()
 
     def _commit(self, writes: list[tuple[int, bytes]]) -> None:
