@@ -30,6 +30,7 @@ class Chip:
         self._rom = rom
         self._flash = flash
         self._world = world
+        self._broken = False
         self._start()
 
     @classmethod
@@ -49,17 +50,27 @@ class Chip:
 
     def reset(self) -> bytes:
         """Cold or warm reset: everything volatile is gone. Returns the ATR."""
-        self._start()
+        self._restart()
         return self._atr
 
     def transmit(self, command: bytes) -> bytes:
         """Answer a C-APDU; whatever the bytes, the answer has two bytes or more."""
+        if self._broken:
+            self._restart()
         try:
-            return answer(self._ctx, command)
+            if not self._broken:
+                return answer(self._ctx, command)
         except FlashFault:
-            # What was proven is dropped, and memory is brought back to a whole state.
+            self._restart()
+        return SW.MEMORY_FAILURE.to_bytes(2)
+
+    def _restart(self) -> None:
+        """Drop what was proven and bring memory back to a whole state, or stay broken."""
+        try:
             self._start()
-            return SW.MEMORY_FAILURE.to_bytes(2)
+            self._broken = False
+        except FlashFault:
+            self._broken = True
 
     def snapshot(self) -> bytes:
         """A digest (SHA-256) of the whole state of the memory, the journal's scratch left out."""

@@ -6,7 +6,8 @@ The only place on the host's side that looks at status words.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from apdu import flow
@@ -75,8 +76,13 @@ class Card:
     def ask(self, form: CommandForm[P, D, R], params: P, data: D, *, ne: int = SHORT_NE) -> Reply:
         """As `send`, but with raw data, and a warning (62xx) beside it instead of a fault."""
         command = command_of(form, params, data, ne)
+        if command.case == 4 and not self.channel.le_with_data:
+            command = replace(command, ne=0)  # the reply then comes by way of 61xx
+        # A command with data selects, proves or changes something, so nobody may come between
+        # it and its reply. Plain reads are left alone, so that readers can be shared.
+        alone = self.transaction() if command.data else nullcontext()
         try:
-            with self.transaction():
+            with alone:
                 *parts, last = flow.split(command) if form.chained else [command]
                 for part in parts:
                     _judge(form.name, ResponseAPDU.parse(self.channel.transmit(bytes(part))))

@@ -22,6 +22,8 @@ class Channel(ABC):
 
     atr: bytes
     """The answer to the last reset, TS first."""
+    le_with_data: bool = True
+    """Whether a command may carry both data and Le; over T=0 it may not (ISO 7816-3 12.2.4)."""
 
     def transmit(self, command: bytes) -> bytes:
         """Send one C-APDU of 4 to 65 535 bytes and return the R-APDU, two bytes or more.

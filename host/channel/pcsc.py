@@ -81,7 +81,7 @@ class PcscChannel(Channel):
     """
 
     protocol: Protocol
-    """Agreed on at the last reset. Over T0 a command that carries data must not carry Le."""
+    """Agreed on at the last reset."""
 
     @classmethod
     def open(
@@ -178,6 +178,7 @@ class PcscChannel(Channel):
         self.protocol = Protocol(protocol)
         t1 = self.protocol == Protocol.T1
         self._pci = self._scard.SCARD_PCI_T1 if t1 else self._scard.SCARD_PCI_T0
+        self.le_with_data = t1
         self.atr = bytes(atr)
         return self.atr
 
@@ -245,7 +246,7 @@ class _Context:
         """What a function of winscard.h gives beside its code; another code than success raises."""
         answer = getattr(self.scard, function)(*arguments)
         code, *results = [answer] if isinstance(answer, int) else answer
-        if code == self.scard.SCARD_S_SUCCESS:
+        if code in (self.scard.SCARD_S_SUCCESS, self.scard.SCARD_E_NO_READERS_AVAILABLE):
             return results
         for name, sentence in REASONS.items():
             if code == getattr(self.scard, name, None):
@@ -254,8 +255,8 @@ class _Context:
 
     def readers(self) -> list[str]:
         (self.id,) = self.call("SCardEstablishContext", self.scard.SCARD_SCOPE_USER)
-        code, names = self.scard.SCardListReaders(self.id, [])
-        return [] if code == self.scard.SCARD_E_NO_READERS_AVAILABLE else list(names)
+        (names,) = self.call("SCardListReaders", self.id, [])
+        return list(names)
 
     def _release(self) -> None:
         if self.card is not None:
@@ -272,7 +273,7 @@ def _the_one(names: Sequence[str], part: str) -> str:
         return (exact or found)[0]
     what = "several readers have" if found else "no reader has"
     there = ", ".join(f"'{name}'" for name in names) or "none"
-    raise CardFault(f"{what} {part!r} in the name; there are: {there}")
+    raise CardFault(f"{what} '{part}' in the name; readers here: {there}")
 
 
 def _pyscard() -> Any:

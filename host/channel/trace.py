@@ -16,7 +16,11 @@ class RecordingChannel(Channel):
     def __init__(self, inner: Channel, sink: Callable[[Exchange], None]) -> None:
         self._inner = inner
         self._sink = sink
-        self.atr = inner.atr
+        self._follow()
+
+    def _follow(self) -> None:
+        self.atr = self._inner.atr
+        self.le_with_data = self._inner.le_with_data
 
     def _exchange(self, command: bytes) -> bytes:
         answer = self._inner.transmit(command)
@@ -24,7 +28,8 @@ class RecordingChannel(Channel):
         return answer
 
     def reset(self) -> bytes:
-        self.atr = self._inner.reset()
+        self._inner.reset()
+        self._follow()
         return self.atr
 
     def close(self) -> None:

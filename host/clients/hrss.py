@@ -74,8 +74,10 @@ class HrssClient:
     def household(self) -> HouseholdData:
         """DF01 EF05 (户籍): needs the PIN or RK1DF01. Leaves DF01 selected."""
         directory = next(df for df in DIRECTORIES if df.label == "DF01")
-        self.enter(directory)
-        return self._content(HouseholdData, self.raw(directory.files[0]))
+        with self.card.transaction():
+            self.enter(directory)
+            found = self.raw(directory.files[0])
+        return self._content(HouseholdData, found)
 
     def raw(self, file: EfSpec) -> bytes:
         """All records of a file in the current directory, tags and lengths included."""

@@ -62,10 +62,11 @@ class Pcscd:
 
     def start(self) -> None:
         script = 'ip link set lo up && mkdir -p /run/pcscd && mount --bind "$0" /run/pcscd'
+        script += " && exec pcscd --foreground $(pcscd --help | grep -o -e --disable-polkit)"  # 2.x
         alone = ["unshare", "-m", "-n", "--propagation", "private"]
         with open(self.home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*alone, "sh", "-c", script + " && exec pcscd -f", str(self.home)],
+                [*alone, "sh", "-c", script, str(self.home)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -76,6 +77,13 @@ class Pcscd:
         """Its exit code: anything but 0 is a crash."""
         self.process.terminate()
         return self.process.wait(10)
+
+    def log(self) -> str:
+        return f"pcscd ended with {self.process.poll()}: {(self.home / 'log').read_text()}"
+
+    def remove(self) -> None:
+        os.environ.pop("PCSCLITE_CSOCK_NAME")
+        shutil.rmtree(self.home)
 
     def insert(self, card: Any, slot: int = 0) -> Inserted:
         return Inserted(card, self.process.pid, PORT + slot)
