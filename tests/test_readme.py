@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the README says is so."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_examples_in_the_readme_run_as_shown() -> None:
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert tried > 0
+    assert 0 == failed
+
+
+def test_the_tables_in_the_readme_are_what_the_code_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/tables.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "" == done.stdout + done.stderr
+    assert 0 == done.returncode
+
+
+def test_every_link_of_the_readme_leads_to_a_file() -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "README.zh.md"):
+        for part in page.read_text(encoding="utf-8").split("](")[1:]:
+            target = part.partition(")")[0]
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
