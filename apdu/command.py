@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from apdu.errors import FormatError
+from apdu.secret import MASK, SECRET_INS
 
 SHORT_NE, EXTENDED_NE = 256, 65_536
 """What Le = 00 and Le = 0000 ask for: all there is, up to so many bytes."""
@@ -87,6 +88,11 @@ class CommandAPDU:
         lengths = bool(self.data) or self.ne > 0
         needed = len(self.data) > 255 or self.ne > SHORT_NE
         object.__setattr__(self, "extended", lengths and (self.extended or needed))
+
+    def __repr__(self) -> str:
+        data = MASK if self.data and self.ins in SECRET_INS else self.data.hex().upper()
+        head = f"{self.cla:02X}{self.ins:02X}{self.p1:02X}{self.p2:02X}"
+        return f"CommandAPDU({head}, data={data or None}, ne={self.ne})"
 
     @property
     def case(self) -> int:

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that must not be seen: a PIN or a key outside of the place that uses it."""
+"""What must not be seen: PINs and keys, and the data of the commands that carry them."""
 
 from __future__ import annotations
 
 from typing import Final, NoReturn
 
 MASK: Final = "•••"
+
+SECRET_INS: Final = frozenset({0x20, 0x21, 0x24, 0x2C, 0x5E, 0xD4, 0xD8})
+"""Commands whose data is secret under any class: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
+COUNTER, CHANGE PIN, WRITE KEY and PUT KEY. A test holds the forms marked secret to this list."""
 
 
 class Secret:

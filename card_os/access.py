@@ -9,8 +9,10 @@ wholly there.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import product
+from itertools import chain, product
+from math import prod
 
+from apdu.errors import FormatError
 from apdu.wire.access import Access, AllOf, Always, AnyOf, Key, Never, Pin
 
 Proof = int
@@ -21,6 +23,8 @@ Rule = tuple[SecurityStatus, ...]
 
 NOTHING_PROVEN: SecurityStatus = frozenset()
 FREE: Rule = (NOTHING_PROVEN,)
+MAX_WAYS = 256
+"""Alternatives that a rule may have: bounds the work of mounting a file."""
 _KEY = 0x100
 _LOCAL = 0x80
 """A reference with this bit belongs to the current DF, one without it to the application."""
@@ -40,7 +44,7 @@ def without_local(status: SecurityStatus) -> SecurityStatus:
 
 
 def rule(condition: Access) -> Rule:
-    """A condition in the form that is quick to judge."""
+    """A condition in the form that is quick to judge. FormatError when it has too many ways."""
     match condition:
         case Always():
             return FREE
@@ -51,10 +55,18 @@ def rule(condition: Access) -> Rule:
         case Key(kid):
             return (frozenset({key_proof(kid)}),)
         case AnyOf(parts):
-            return _shortest(way for part in parts for way in rule(part))
+            rules = [rule(part) for part in parts]
+            _bounded(sum(map(len, rules)))
+            return _shortest(chain.from_iterable(rules))
         case AllOf(parts):
-            ways = product(*map(rule, parts))
-            return _shortest(frozenset().union(*way) for way in ways)
+            rules = [rule(part) for part in parts]
+            _bounded(prod(map(len, rules)))
+            return _shortest(frozenset().union(*way) for way in product(*rules))
+
+
+def _bounded(ways: int) -> None:
+    if ways > MAX_WAYS:
+        raise FormatError(f"access condition: more than {MAX_WAYS} ways to meet it")
 
 
 def _shortest(ways: Iterable[SecurityStatus]) -> Rule:

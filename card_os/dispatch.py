@@ -52,7 +52,7 @@ class Context:
     """What a handler may reach: memory, world, tree, session, and of this command Ne and the
     target file, where its access condition is found out from one."""
 
-    __slots__ = ("_rom", "ne", "nvm", "session", "target", "tree", "world")
+    __slots__ = ("_rom", "ne", "nvm", "session", "table", "target", "tree", "world")
 
     target: ElementaryFile
 
@@ -60,21 +60,18 @@ class Context:
         self.nvm = nvm
         self.world = world
         self.tree = tree
-        self._rom = {application.name: application for application in rom}
+        self._rom = {application.name: application.commands.entries for application in rom}
         self.ne = 0
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget everything volatile and select the MF."""
-        mf = self.tree.mf
-        self.session = Session(mf, self._rom[mf.header.name], self.tree.master.life)
+        self.session = Session(tree.mf, tree.master.life)
+        self.table = self._rom[tree.mf.header.name]
+        """The commands of the selected application."""
 
     def enter(self, directory: Directory, *, fresh: bool) -> None:
         """Make a directory current. Another application, or `fresh`: nothing stays proven."""
         life = self.tree.master.life
         if fresh or directory.root is not self.session.directory.root:
-            application = self._rom[directory.root.header.name]
-            self.session.select(directory, application, life)
+            self.session.select(directory, life)
+            self.table = self._rom[directory.root.header.name]
         else:
             self.session.move(directory, life)
 
@@ -194,7 +191,7 @@ def answer(ctx: Context, raw: bytes) -> bytes:
     except FormatError:
         return _WRONG_LENGTH
     try:
-        entry = session.table.get(ins)
+        entry = ctx.table.get(ins)
         if entry is None:
             raise StatusError(SW.INS_NOT_SUPPORTED)
         more = cla != entry.cla and _is_part(cla, entry)

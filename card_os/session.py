@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 from enum import IntFlag
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from apdu.flow import Incoming
 from apdu.wire.perso import Life
 from card_os.access import NOTHING_PROVEN, SecurityStatus, without_local
 from card_os.files.records import ElementaryFile
 from card_os.files.tree import Directory
-
-if TYPE_CHECKING:
-    from card_os.dispatch import Application
 
 
 class Stage(IntFlag):
@@ -46,18 +43,16 @@ class Session:
         "pending",
         "stage",
         "status",
-        "table",
     )
 
-    def __init__(self, directory: Directory, application: Application, life: Life) -> None:
+    def __init__(self, directory: Directory, life: Life) -> None:
         self.pending = b""
         """What waits for GET RESPONSE."""
         self.incoming = Incoming()
-        self.select(directory, application, life)
+        self.select(directory, life)
 
-    def select(self, directory: Directory, application: Application, life: Life) -> None:
+    def select(self, directory: Directory, life: Life) -> None:
         """Begin with an application: all that was proven, and the challenge, are forgotten."""
-        self.table = application.commands.entries
         self.status: SecurityStatus = NOTHING_PROVEN
         self.challenge = b""
         self._enter(directory, life)

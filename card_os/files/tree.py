@@ -14,6 +14,7 @@ from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
 from apdu.wire.access import NEVER
 from apdu.wire.perso import FileHeader, FileKind, KeyBlock, KeyUsage, Life
+from card_os.access import rule
 from card_os.files.layout import (
     END_AT,
     HEAD,
@@ -205,8 +206,11 @@ class Tree:
             owner.by_sfi[header.sfi] = file
 
     def add_file(self, owner: Directory, header: FileHeader) -> Directory | ElementaryFile:
-        """Create a file. Raises StatusError 6A80, 6A84, 6A89 or 6A8A."""
+        """Create a file. Raises StatusError 6A80, 6A84, 6A89 or 6A8A, FormatError for a condition
+        with too many ways."""
         size = body_size(header)
+        for condition in (header.read, header.update):
+            rule(condition)  # one that cannot be judged must not reach memory
         is_df = header.kind is FileKind.DF
         if header.fid in RESERVED_FIDS or header.sfi > 30 or len(header.name) > 16:
             raise StatusError(SW.WRONG_DATA)

@@ -25,18 +25,18 @@ from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
 
 TEST_HOLDER: Final = Holder(
-    number="110101199003070011",
+    number="430200199003070015",
     name="测试持卡人",
     sex=Sex.MALE,
     ethnic_group=EthnicGroup.HAN,
-    birthplace="110101",
+    birthplace="430200",
     birth_date=date(1990, 3, 7),
     region="430200",
     issue_date=date(2026, 1, 5),
     expiry_date=date(2036, 1, 4),
     card_number="B00000131",
 )
-"""An invented person."""
+"""An invented person; no district has the code 430200, so nobody has such a number."""
 TEST_DAY: Final = date(2026, 1, 5)
 """The date in the world of seeded test cards."""
 _VENDOR: Final = b"SW"
