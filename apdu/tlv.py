@@ -198,8 +198,11 @@ class SimpleTlv(NamedTuple):
         return bytes((self.tag,)) + length + self.value
 
 
-def parse_simple(raw: bytes) -> list[SimpleTlv]:
-    """All simple TLVs in `raw` (ISO 7816-4 5.2.1), lengths in their shortest form."""
+def parse_simple(raw: bytes, *, lenient: bool = False) -> list[SimpleTlv]:
+    """All simple TLVs in `raw` (ISO 7816-4 5.2.1), lengths in their shortest form.
+
+    `lenient` accepts any length in three bytes, as the standard does.
+    """
     items: list[SimpleTlv] = []
     at, end = 0, len(raw)
     while at < end:
@@ -217,7 +220,7 @@ def parse_simple(raw: bytes) -> list[SimpleTlv]:
             at += 2
             if at > end:
                 raise FormatError(f"simple TLV: length behind tag {tag:02X} is cut short")
-            if length < 0xFF:
+            if length < 0xFF and not lenient:
                 raise FormatError(f"simple TLV: length of {tag:02X} is not in its shortest form")
         if at + length > end:
             raise FormatError(f"simple TLV: tag {tag:02X} has {length} bytes, {end - at} are left")

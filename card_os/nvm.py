@@ -85,6 +85,12 @@ class Nvm:
         self._flash = flash
         self._cells = flash.cells
         self._sync = flash.sync
+        self.write_bit = flash.write if flash.sync is None else self._write_and_wait
+        """Change a byte by one bit, at once and for good, even when a block is open.
+
+        This is for counters, which are written before the thing they guard and never taken
+        back. It needs no journal: a single bit cannot be half changed.
+        """
         self._pending: list[tuple[int, bytes]] | None = None
 
     def read(self, at: int, n: int) -> bytes:
@@ -105,15 +111,9 @@ class Nvm:
         else:
             self._commit([(at, data)])
 
-    def write_bit(self, at: int, byte: bytes) -> None:
-        """Change a byte by one bit, at once and for good, even when a block is open.
-
-        This is for counters, which are written before the thing they guard and never taken
-        back. It needs no journal: a single bit cannot be half changed.
-        """
+    def _write_and_wait(self, at: int, byte: bytes) -> None:
         self._flash.write(at, byte)
-        if self._sync is not None:
-            self._sync()
+        self._barrier()
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
