@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a card tells about itself to whoever owns the reader. Nothing here costs a PIN try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from apdu.atr import Atr
+from apdu.errors import FormatError
+from apdu.sw import SW
+from apdu.tlv import parse_simple
+from apdu.wire.hrss import SSSE, DfSpec, EfSpec
+from apdu.wire.iso7816 import SELECT, Selection
+from host.card import Card
+from host.cli.names import APPLICATIONS, Shown, shown_items
+from host.cli.text import packed, spaced
+from host.clients.hrss import HrssClient
+from host.faults import CardMisspoke, CardRefused, NotFound
+
+_HISTORICAL: Final = 13
+_SSC_BEGINS: Final = bytes.fromhex("008154")
+"""T1-T3 of the cards seen so far; T4-T5 are the vendor's, T6-TD the chip's own number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """An application that was asked for."""
+
+    application: DfSpec
+    found: bool
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file says. `trouble` tells why there are no items, or not the right ones."""
+
+    file: EfSpec
+    raw: bytes = b""
+    items: tuple[Shown, ...] = ()
+    trouble: str = ""
+    misspoken: bool = False
+    """The card answered, but not what its specification says."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinState:
+    """Whether the card tells the tries left without costing one, and how many there are."""
+
+    query: bool
+    tries_left: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardReport:
+    """All of it. Without `files` and `pin` for a card that is no social security card."""
+
+    atr: bytes
+    reset: tuple[Shown, ...]
+    applications: tuple[Presence, ...]
+    files: tuple[Content, ...] = ()
+    pin: PinState | None = None
+
+    @property
+    def social_security_card(self) -> bool:
+        return self.pin is not None
+
+    @property
+    def sound(self) -> bool:
+        """It is a social security card, and what could be read is what it should be."""
+        return self.social_security_card and not any(each.misspoken for each in self.files)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "atr": packed(self.atr),
+            "reset": [each.as_json() for each in self.reset],
+            "social_security_card": self.social_security_card,
+            "applications": [
+                {
+                    "label": each.application.label,
+                    "chinese": each.application.chinese,
+                    "name": packed(each.application.name),
+                    "found": each.found,
+                    "remark": each.remark,
+                }
+                for each in self.applications
+            ],
+            "files": [
+                {
+                    "file": f"EF{each.file.fid & 0xFF:02X}",
+                    "name": each.file.english,
+                    "chinese": each.file.chinese,
+                    "raw": packed(each.raw),
+                    "items": [item.as_json() for item in each.items],
+                    "trouble": each.trouble,
+                }
+                for each in self.files
+            ],
+            "pin": self.pin
+            and {
+                "query": self.pin.query,
+                "tries_left": self.pin.tries_left,
+                "words": self.pin.words,
+            },
+        }
+
+
+def report(card: Card) -> CardReport:
+    """Ask the card. Raises CardFault only when it cannot be talked to."""
+    atr = card.channel.atr
+    with card.transaction():
+        found = tuple(_presence(card, each) for each in APPLICATIONS)
+        plain = CardReport(atr, tuple(_reset_words(atr)), found)
+        if not any(each.found and each.application is SSSE for each in found):
+            return plain
+        try:
+            client = HrssClient(card)
+        except CardRefused as error:
+            blocked = tuple(Content(file, trouble=str(error)) for file in SSSE.files)
+            return replace(plain, files=blocked, pin=PinState(False, None, str(error)))
+        files = tuple(_content(client, file) for file in SSSE.files)
+        return replace(plain, files=files, pin=_pin(client))
+
+
+def _reset_words(atr: bytes) -> Iterator[Shown]:
+    try:
+        found = Atr.parse(atr)
+    except FormatError as error:
+        yield Shown("", "answer to reset", "复位应答", spaced(atr), f"raw: {error}")
+        return
+    own = found.historical
+    yield Shown("", "convention", "约定", "inverse" if found.inverse else "direct")
+    protocols = ", ".join(f"T={each}" for each in found.protocols)
+    yield Shown("", "protocols", "传输协议", protocols)
+    yield Shown("", "historical bytes", "历史字节", spaced(own))
+    if len(own) == _HISTORICAL and own.startswith(_SSC_BEGINS):
+        yield Shown("", "vendor", "芯片商代码", spaced(own[3:5]))
+        yield Shown("", "chip's own number", "芯片唯一号", spaced(own[5:]))
+
+
+def _presence(card: Card, application: DfSpec) -> Presence:
+    try:
+        reply = card.ask(SELECT, Selection(), application.name)
+    except NotFound:
+        return Presence(application, False)
+    except (CardRefused, CardMisspoke) as error:
+        return Presence(application, False, str(error))
+    return Presence(application, True, "blocked" if reply.sw == SW.FILE_DEACTIVATED else "")
+
+
+def _content(client: HrssClient, file: EfSpec) -> Content:
+    try:
+        raw = client.raw(file)
+    except CardRefused as error:
+        return Content(file, trouble=str(error))
+    except CardMisspoke as error:
+        return Content(file, trouble=str(error), misspoken=True)
+    items: tuple[Shown, ...] = ()
+    try:
+        if file.content is not None:
+            items = tuple(shown_items(file.content, parse_simple(raw)))
+            file.content.parse(raw)
+    except FormatError as error:
+        return Content(file, raw, items, str(error), misspoken=True)
+    return Content(file, raw, items)
+
+
+def _pin(client: HrssClient) -> PinState:
+    try:
+        left = client.tries_left()
+    except CardRefused as error:
+        return PinState(False, None, f"the card does not tell: {error}")
+    if left is None:
+        return PinState(True, None, "proven already, so the card does not tell the tries left")
+    if left == 0:
+        return PinState(True, 0, "blocked")
+    return PinState(
+        True, left, f"{left} {'try' if left == 1 else 'tries'} left (asking costs none)"
+    )

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Making a card image: personalised in memory, and written only once it is whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from secrets import token_bytes
+
+import click
+
+from card_os import image
+from card_os.chip import FLASH_SIZE
+from card_os.nvm import Flash
+from card_os.world import World, seeded
+from host.cli.testcard import TEST_DAY, blank_chip
+from host.cli.testcard import issue as personalised
+from host.cli.text import packed, spaced, visible
+from host.clients.hrss import HrssClient
+from host.holder import Holder
+from host.terminal.personalise import SPEC_VERSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A card that was made, in its own words."""
+
+    image: Path
+    generation: str
+    card_number: str
+    identification: bytes
+    atr: bytes
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "image": str(self.image),
+            "generation": self.generation,
+            "card_number": self.card_number,
+            "identification": packed(self.identification),
+            "atr": packed(self.atr),
+            "test_keys": True,
+        }
+
+    def words(self) -> str:
+        return (
+            f"card number          {self.card_number}\n"
+            f"identification code  {packed(self.identification)}\n"
+            f"ATR                  {spaced(self.atr)}\n"
+            f"image                {visible(str(self.image))}\n"
+            "It carries published TEST KEYS and the initial PIN:"
+            " put no real person's data on it."
+        )
+
+
+def issue_image(source: Path, target: Path, generation: str, seed: int | None) -> Issued:
+    """Make a card for the holder in `source` and write its image to `target`.
+
+    Raises HolderFileError, ImageError when `target` exists or cannot be written, and a usage
+    error for a generation that cannot be issued. None of them leaves an image behind.
+    """
+    if generation not in SPEC_VERSIONS:
+        known = ", ".join(SPEC_VERSIONS)
+        raise click.UsageError(f"--generation: this release issues {known}, not {generation!r}.")
+    holder = Holder.load(source)
+    world = World(token_bytes, date.today) if seed is None else seeded(seed, TEST_DAY)
+    flash = Flash(bytearray(FLASH_SIZE))
+    card = personalised(blank_chip(world, flash), holder, generation)
+    atr = card.channel.reset()
+    issuer = HrssClient(card).issuer()
+    image.save(target, flash.cells)
+    return Issued(target, generation, issuer.card_number, issuer.identification, atr)

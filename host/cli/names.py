@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What things on a card are called, in Chinese and English, and what their values mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any, Final
+
+from apdu.errors import FormatError
+from apdu.tlv import SimpleTlv, Tlv
+from apdu.wire.access import ALWAYS, NEVER, Access, AllOf, Always, AnyOf, Key, Never, Pin
+from apdu.wire.codes import CHARSET
+from apdu.wire.fields import wire
+from apdu.wire.hrss import DIRECTORIES, MF_FID, SSSE, DfSpec, EfSpec, Item, items
+from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
+from apdu.wire.perso import FileKind
+from apdu.wire.record import Record, record
+from host.cli.text import packed, spaced, visible
+from host.codes import EthnicGroup, Sex
+
+MF: Final = DfSpec(MF_FID, b"", "MF", "主文件")
+BANK: Final = DfSpec(
+    DEBIT_FID,
+    DEBIT_AID,
+    "debit",
+    "借记应用",
+    files=(EfSpec(0xEF01, "账户数据", "account", FileKind.LINEAR_VARIABLE, ALWAYS, NEVER),),
+)
+APPLICATIONS: Final = (
+    SSSE,
+    BANK,
+    DfSpec(0, b"1PAY.SYS.DDF01", "PSE", "支付系统环境"),
+    DfSpec(0, b"2PAY.SYS.DDF01", "PPSE", "近距离支付系统环境"),
+    DfSpec(0, "PKI.社会保障".encode(CHARSET), "PKI", "电子认证应用"),
+)
+"""The applications that a social security card may have."""
+DIRECTORY_ENGLISH: Final = {
+    "MF": "master file",
+    "SSSE": "social security environment",
+    "DF01": "public data",
+    "DF02": "employment",
+    "DF03": "social insurance",
+    "DF04": "social insurance, medical",
+    "debit": "the bank's application",
+    "PSE": "list of payment applications, contact",
+    "PPSE": "list of payment applications, contactless",
+    "PKI": "certificates",
+}
+KNOWN: Final = (MF, *DIRECTORIES, *APPLICATIONS[1:])
+_STRANGE: Final = DfSpec(0, b"", "unknown directory", "")
+
+_ITEM_ENGLISH: Final = {
+    "version": "specification",
+    "issuer": "initialising body",
+    "issued": "issue date",
+    "expires": "expiry date",
+    "number": "identity number",
+    "born": "birth date",
+}
+_TAGS: Final = {
+    0x6F: ("FCI template", "文件控制信息"),
+    0x84: ("DF name", "专用文件名"),
+    0xA5: ("proprietary data", "专用数据"),
+    0x88: ("SFI of the directory", "目录文件SFI"),
+    0x50: ("label", "应用标签"),
+    0x87: ("priority", "应用优先指示器"),
+    0x5F2D: ("language", "首选语言"),
+    0x9F11: ("code table", "发卡行代码表索引"),
+    0x9F12: ("preferred name", "应用首选名称"),
+    0x70: ("record", "记录模板"),
+    0x5A: ("account number", "应用主账号"),
+    0x5F24: ("expiry date", "应用失效日期"),
+}
+_TEXT_TAGS: Final = frozenset({0x84, 0x50, 0x5F2D, 0x9F12})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One thing that was in the bytes."""
+
+    tag: str
+    english: str
+    chinese: str
+    value: str | None
+    """None for what only has other things in it."""
+    meaning: str = ""
+    """What a code stands for, or why the value is shown raw."""
+    depth: int = 0
+
+    def as_json(self) -> dict[str, str | None]:
+        return {
+            "tag": self.tag,
+            "name": self.english,
+            "chinese": self.chinese,
+            "value": self.value,
+            "meaning": self.meaning,
+        }
+
+
+def directory_named(name: bytes) -> DfSpec:
+    """The directory with this name; without a known one, a directory that we know nothing of."""
+    return next((known for known in KNOWN if name and known.name == name), _STRANGE)
+
+
+def directory_with(fid: int) -> DfSpec:
+    return next((known for known in KNOWN if fid and known.fid == fid), _STRANGE)
+
+
+def file_words(file: EfSpec) -> str:
+    return f"EF{file.fid & 0xFF:02X} {file.chinese} ({file.english})"
+
+
+def directory_words(directory: DfSpec) -> str:
+    english = DIRECTORY_ENGLISH.get(directory.label, "")
+    parts = (directory.label, directory.chinese, f"({english})" if english else "")
+    return " ".join(part for part in parts if part)
+
+
+def text_words(raw: bytes) -> str:
+    """Text in quotes where it is text, else the bytes."""
+    try:
+        text = raw.decode(CHARSET)
+    except UnicodeDecodeError:
+        return packed(raw)
+    return f'"{text}"' if text and text.isprintable() else packed(raw)
+
+
+def condition_words(condition: Access, directory: DfSpec) -> str:
+    """An access condition, keys by their names in this directory."""
+    match condition:
+        case Always():
+            return "free"
+        case Never():
+            return "never"
+        case Pin():
+            return "PIN"
+        case Key(kid):
+            held = directory.keys if kid & 0x80 else SSSE.keys
+            return next((key.name for key in held if key.kid == kid), f"key {kid:02X}")
+        case AllOf(parts):
+            return " and ".join(condition_words(part, directory) for part in parts)
+        case AnyOf(parts):
+            return " or ".join(condition_words(part, directory) for part in parts)
+
+
+def shown_items(content: type[Record], found: list[SimpleTlv]) -> Iterator[Shown]:
+    """The items of an HRSS file; one that is not as declared is shown raw, with the reason."""
+    declared = {item.tag: item for item in items(content)}
+    for each in found:
+        item = declared.get(each.tag)
+        if item is None:
+            yield Shown(f"{each.tag:02X}", "not of this file", "", spaced(each.value))
+            continue
+        english = _ITEM_ENGLISH.get(item.name, item.name.replace("_", " "))
+        try:
+            found_value = _item_layout(content, item).parse(bytes(each)).value
+            value = value_words(item.name, found_value)
+            meaning = code_words(item.name, value)
+        except FormatError as error:
+            value, meaning = spaced(each.value), f"raw: {str(error).partition(': ')[2]}"
+        yield Shown(f"{item.tag:02X}", english, item.chinese, value, meaning)
+
+
+_LAYOUTS: dict[tuple[type, str], Any] = {}
+
+
+def _item_layout(content: type[Record], item: Item) -> Any:
+    """The declaration of one item alone, made once."""
+    at = (content, item.name)
+    if at not in _LAYOUTS:
+        layout: Any = content
+        (field,) = (each for each in fields(layout) if each.name == item.name)
+        body = {"__annotations__": {"value": object}, "value": wire(field.metadata["wire"])}
+        _LAYOUTS[at] = record(type(f"{content.__name__}.{item.name}", (Record,), body))
+    return _LAYOUTS[at]
+
+
+def shown_objects(objects: list[Tlv] | tuple[Tlv, ...], depth: int = 0) -> Iterator[Shown]:
+    """BER-TLV data objects and what is in them."""
+    for each in objects:
+        english, chinese = _TAGS.get(each.tag, ("", ""))
+        value = text_words(each.value) if each.tag in _TEXT_TAGS else spaced(each.value)
+        shown = None if each.constructed else value
+        yield Shown(f"{each.tag:02X}", english, chinese, shown, depth=depth)
+        yield from shown_objects(each.children, depth + 1)
+
+
+def value_words(name: str, value: object) -> str:
+    """The value of an HRSS item; empty when it has none."""
+    match value:
+        case None:
+            return ""
+        case date():
+            return value.isoformat()
+        case bytes() if name == "identification":
+            # Region, RID, number of the card, MAC.
+            return " ".join(packed(value[a:b]) for a, b in ((0, 3), (3, 8), (8, 12), (12, 16)))
+        case bytes():
+            return packed(value)
+        case _:
+            return visible(str(value))
+
+
+def code_words(name: str, code: str) -> str:
+    """What a code stands for, where the item is one."""
+    lists: dict[str, type[Sex] | type[EthnicGroup]] = {"sex": Sex, "ethnic_group": EthnicGroup}
+    if name not in lists or not code:
+        return ""
+    for member in lists[name]:
+        if member.code == code:
+            return f"{member.chinese} {member.english}"
+    return "not a code of its list"

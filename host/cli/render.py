@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story on a terminal: colours, tables, hex in columns. Without colour nothing is lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from apdu.sw import SW, remaining, tries_left
+from apdu.trace import HIDDEN
+from host.cli.explanation import Explanation, Made
+from host.cli.names import Shown, directory_words
+from host.cli.stage import Played
+from host.cli.text import spaced
+
+INDENT: Final = 3
+_NARROWEST, _WIDEST = 80, 120
+"""Columns: with fewer, columns would be cut, so the terminal may wrap; more are harder to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The few signs that not every terminal can show."""
+
+    sent: str = "→"
+    got: str = "←"
+    good: str = "✓"
+    bad: str = "✗"
+    hidden: str = HIDDEN
+
+    @classmethod
+    def for_encoding(cls, encoding: str) -> Signs:
+        try:
+            "→←✓✗•".encode(encoding)
+        except (UnicodeEncodeError, LookupError):
+            return cls(">", "<", "OK:", "WRONG:", "**")
+        return cls()
+
+
+def console() -> Console:
+    """Standard output: colour only on a terminal, and none if NO_COLOR is set."""
+    made = Console(highlight=False, markup=False, emoji=False)
+    made.width = min(max(made.width, _NARROWEST), _WIDEST)
+    return made
+
+
+class Teller:
+    """Shows the steps of a story as they are played."""
+
+    def __init__(self, out: Console, every_apdu: bool) -> None:
+        self._out = out
+        self._signs = Signs.for_encoding(out.encoding)
+        self._every_apdu = every_apdu
+        self._made: list[Made] = []
+
+    def open(self, name: str) -> None:
+        """The first lines: what this is, and how to read it."""
+        signs = self._signs
+        self._out.print(Text(f"A social security card (社会保障卡) for {name}", "bold"))
+        self._print(
+            Text(
+                "The chip lives in memory, and all its keys are published test keys."
+                f" {signs.sent} is what the terminal sends, {signs.got} what the card answers,"
+                f" {signs.hidden} a byte of a PIN or key."
+            )
+        )
+        self._out.print()
+
+    def tell(self, played: Played) -> None:
+        step, exchanges = played.step, played.exchanges
+        title = Text.assemble((f"{played.number:<2} {step.title}", "bold"), f"  {step.chinese}")
+        if not played.begun:
+            self._out.print(Text.assemble(title, f": {played.seen}", style="dim"))
+            return
+        self._out.print(Rule(title, align="left", style="cyan"))
+        self._print(Text(step.expected, "italic"))
+        self._out.print()
+        if step.long and not self._every_apdu:
+            self._condensed(exchanges[:-2])
+            exchanges = exchanges[-2:]
+        for exchange in exchanges:
+            self._exchange(exchange)
+        self._verdict(played.ok, played.seen)
+
+    def close(self, steps: int, well: int) -> None:
+        """The last line: how the story went."""
+        self._out.print(Rule(style="cyan"))
+        if well == steps:
+            self._verdict(True, f"all {steps} steps did what they had to")
+            self._print(
+                Text("Next: sscard issue HOLDER.json -o CARD.img, sscard info --card CARD.img")
+            )
+        else:
+            self._verdict(False, f"only {well} of {steps} steps did what they had to")
+
+    def _verdict(self, ok: bool, words: str) -> None:
+        style = "green" if ok else "red"
+        sign = Text(self._signs.good if ok else self._signs.bad, f"bold {style}")
+        self._print(_beside(sign, Text(words, style)))
+        self._out.print()
+
+    def _exchange(self, told: Explanation) -> None:
+        words = Text(told.meaning)
+        if told.remark:
+            words.append(f" ({told.remark})", "italic")
+        self._print(_beside(Text(told.name, "bold cyan"), words))
+        command = told.exchange.command_text.replace(HIDDEN, self._signs.hidden)
+        self._print(_beside(Text(self._signs.sent, "cyan"), hex_lines(command, self._out.width)))
+        self._items(told.sent)
+        got = Text(self._signs.got, "cyan")
+        data = told.exchange.answer[:-2]
+        if data:
+            self._print(_beside(got, hex_lines(spaced(data), self._out.width, "dim")))
+            self._items(told.got)
+            got = Text(" ")
+        status = Text.assemble(
+            (spaced(told.exchange.answer[-2:]), _style(told.sw)), f"  {told.sentence}"
+        )
+        self._print(_beside(got, status))
+        self._out.print()
+
+    def _items(self, items: Sequence[Shown]) -> None:
+        if items:
+            self._print(items_table(items), INDENT + 2)
+
+    def _condensed(self, told: Sequence[Explanation]) -> None:
+        """Personalisation: how many commands, and what they created."""
+        counts = Counter(each.name for each in told)
+        words = ", ".join(f"{count} {name}" for name, count in counts.items())
+        self._print(Text(f"{len(told)} commands (--all shows them): {words}."))
+        self._out.print()
+        made = [each.made for each in told if each.made]
+        if made and made == self._made:
+            self._print(Text("The same files, PIN and keys as before."))
+        else:
+            self._made = made
+            self._creation(made)
+        self._out.print()
+
+    def _creation(self, made: Sequence[Made]) -> None:
+        """The files that were created, and the secrets in each directory."""
+        headings: tuple[str, ...] = _HEADINGS
+        cells = [_HEADINGS, *(_cells(each) for each in made if each.read)]
+        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+        for directory, group in groupby(made, lambda each: each.directory):
+            things = list(group)
+            self._print(Text(directory_words(directory), "bold"))
+            secrets = ", ".join(f"{each.what} {each.name}" for each in things if each.secret)
+            if secrets:
+                self._print(Text(secrets), INDENT + 2)
+            files = [each for each in things if each.read]
+            if files:
+                table = _grid(*widths)
+                if headings:
+                    table.add_row(*headings, style="dim")
+                    headings = ()
+                for each in files:
+                    table.add_row(*_cells(each))
+                self._print(table, INDENT + 2)
+
+    def _print(self, what: RenderableType, indent: int = INDENT) -> None:
+        put(self._out, what, indent)
+
+
+def put(out: Console, what: RenderableType, indent: int = INDENT) -> None:
+    """Print something indented, and without blanks at the ends of its lines."""
+    options = out.options.update(width=out.width - indent)
+    for line in out.render_lines(what, options, pad=False):
+        text = Text(" " * indent)
+        for segment in line:
+            text.append(segment.text, segment.style)
+        text.rstrip()
+        out.print(text, soft_wrap=True)
+
+
+def hex_lines(text: str, width: int, style: str = "") -> Text:
+    """Spaced hex in lines of a multiple of eight bytes."""
+    pairs = text.split(" ")
+    count = max((width - INDENT - 2) // 24 * 8, 8)
+    lines = (" ".join(pairs[at : at + count]) for at in range(0, len(pairs), count))
+    return Text("\n".join(lines), style)
+
+
+def items_table(items: Sequence[Shown]) -> Table:
+    """Items in columns: tag if there are any, English, Chinese, value."""
+    tagged = any(item.tag for item in items)
+    table = _grid(*(0, 0, 0, 0)[not tagged :])
+    for item in items:
+        tag = [Text("  " * item.depth + item.tag, "dim")] if tagged else []
+        table.add_row(*tag, item.english, item.chinese, _value(item))
+    return table
+
+
+def _value(item: Shown) -> Text:
+    if item.value is None:
+        return Text()
+    if not item.value and not item.meaning:
+        return Text("(empty)", "dim")
+    return Text.assemble((item.value, "bold"), f" {item.meaning}" if item.meaning else "")
+
+
+_HEADINGS: Final = ("file", "", "size", "read", "update")
+
+
+def _cells(made: Made) -> tuple[str, str, str, str, str]:
+    return made.what, made.name, made.size, made.read, made.update
+
+
+def _grid(*widths: int) -> Table:
+    """Columns two blanks apart; only the last one may wrap."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for width in widths[:-1]:
+        table.add_column(min_width=width, no_wrap=True)
+    table.add_column(min_width=widths[-1], overflow="fold")
+    return table
+
+
+def _beside(first: Text, second: Text) -> Table:
+    """Two columns, of which the second one wraps."""
+    table = Table.grid(padding=(0, 2 if first.cell_len > 1 else 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(first, second)
+    return table
+
+
+def _style(sw: int | None) -> str:
+    """Green for yes, yellow for a warning or a number, red for no."""
+    if sw is None:
+        return "bold red"
+    if sw == SW.OK:
+        return "bold green"
+    hint = sw >> 8 in (0x62, 0x6C) or tries_left(sw) is not None or remaining(sw) is not None
+    return "bold yellow" if hint else "bold red"

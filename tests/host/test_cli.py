@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `sscard`, as people and programs meet it: the demo, help, errors, terminals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commandline import (
+    EXAMPLES,
+    ROOT,
+    in_a_process,
+    refusal,
+    sscard,
+)
+
+from apdu.wire.codes import pin_bytes
+from apdu.wire.hrss import INITIAL_PIN
+from card_os.chip import Chip
+from host.cli.story import CHOSEN_PIN, MISTYPED_PIN, STORY
+from host.cli.text import packed, spaced
+from host.holder import Holder
+
+# demo
+
+
+def test_the_demo_ends_well() -> None:
+    result = sscard("demo")
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert f"all {len(STORY)} steps did what they had to" in result.stdout
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_demo_ends_well_for_every_sample_holder(path: Path) -> None:
+    assert 0 == sscard("demo", path).exit_code
+
+
+def test_every_apdu_of_personalisation_is_shown_when_asked_for() -> None:
+    brief, whole = sscard("demo").stdout, sscard("demo", "--all").stdout
+    assert 0 == brief.count("WRITE KEY  ")
+    assert 20 == whole.count("WRITE KEY  ")
+
+
+def test_the_demo_as_json_is_a_step_a_line() -> None:
+    result = sscard("demo", "--json")
+    assert 0 == result.exit_code
+    steps = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(number, True) for number in range(1, len(STORY) + 1)] == [
+        (step["step"], step["ok"]) for step in steps
+    ]
+    assert {
+        "step",
+        "name",
+        "title",
+        "chinese",
+        "expected",
+        "exchanges",
+        "seen",
+        "ok",
+    } == set(steps[0])
+    assert all(step["exchanges"] for step in steps)
+
+
+@pytest.mark.parametrize("options", [(), ("--all",), ("--json",)])
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_no_pin_is_shown_in_any_coding(path: Path, options: tuple[str, ...]) -> None:
+    output = sscard("demo", path, *options).output
+    number = Holder.load(path).card_number or ""  # one of them has digits like a PIN's
+    for text in (number, spaced(number.encode()), packed(number.encode())):
+        output = output.replace(text, "")
+    for pin in (INITIAL_PIN, CHOSEN_PIN, MISTYPED_PIN):
+        coded = pin_bytes(pin)
+        for trace in (pin, spaced(coded), coded.decode("latin-1")):
+            assert trace not in output
+        for hexed in (packed(pin.encode()), spaced(pin.encode())):
+            assert hexed not in output.upper()
+
+
+def test_a_step_that_goes_wrong_is_shown_and_ends_with_status_1(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    truth = Chip.transmit
+    monkeypatch.setattr(
+        Chip,
+        "transmit",
+        lambda chip, command: b"\x90\x00" if command[1] == 0x20 else truth(chip, command),
+    )
+    result = sscard("demo")
+    assert 1 == result.exit_code
+    assert "63C5 was expected, but the answer was yes" in result.stdout
+    assert f"4 of {len(STORY)} steps did what they had to" in result.stdout
+    steps = [json.loads(line) for line in sscard("demo", "--json").stdout.splitlines()]
+    assert [True] * 4 + [False] * (len(STORY) - 4) == [step["ok"] for step in steps]
+
+
+# Options, errors, processes
+
+
+def test_an_error_with_json_is_an_object_too(tmp_path: Path) -> None:
+    path = tmp_path / "no.img"
+    result = sscard("info", "--json", "--card", path)
+    assert 2 == result.exit_code
+    error = json.loads(result.stdout)["error"]
+    assert ("ImageError", f"{path}: cannot be opened: No such file or directory") == (
+        error["kind"],
+        error["message"],
+    )
+    assert f"sscard: {error['message']}\n" == result.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("nonsense",), ("demo", "--nonsense"), ("issue", "x.json"), ("demo", "--seed", "x")]
+)
+def test_wrong_usage_is_one_sentence_too(words: tuple[str, ...]) -> None:
+    assert "--help" in refusal(sscard(*words))
+
+
+def test_without_a_verb_there_is_help() -> None:
+    result = sscard()
+    assert 0 == result.exit_code
+    for verb in ("demo", "issue", "apdu", "info"):
+        assert f"\n  {verb} " in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["demo", "issue", "apdu", "info"])
+def test_every_verb_has_help_and_json(verb: str) -> None:
+    assert "--json" in sscard(verb, "--help").stdout
+
+
+def test_help_loads_neither_construct_nor_rich_nor_the_chip() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "host.cli.main", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "click" in loaded
+    assert not {"construct", "rich", "card_os", "cryptography", "apdu"} & loaded
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "utf-8", "latin-1"])
+def test_no_encoding_of_the_terminal_makes_it_fail(encoding: str) -> None:
+    holder = ROOT / "examples" / "rare-character.json"
+    done = in_a_process("demo", holder, env={"PYTHONIOENCODING": encoding})
+    assert (0, b"") == (done.returncode, done.stderr)
+    done.stdout.decode(encoding)
+    done = in_a_process("demo", holder, "--json", env={"PYTHONIOENCODING": encoding})
+    for line in done.stdout.decode(encoding).splitlines():
+        json.loads(line)
+
+
+def test_output_to_a_file_has_no_colour_and_no_blanks_at_line_ends() -> None:
+    done = in_a_process("demo")
+    assert b"\x1b" not in done.stdout
+    assert [] == [line for line in done.stdout.splitlines() if line != line.rstrip()]
+
+
+@pytest.mark.parametrize("words", [("demo",), ("demo", "--json"), ("--help",), ("info", "-h")])
+def test_a_reader_of_the_output_may_leave_early(words: tuple[str, ...]) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "host.cli.main", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"" == process.stderr.read()
+    assert 1 == process.returncode
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_full_disk_is_one_sentence(options: tuple[str, ...]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "host.cli.main", "demo", *options],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert (1, b"sscard: No space left on device\n") == (done.returncode, done.stderr)
