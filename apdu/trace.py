@@ -22,6 +22,7 @@ from apdu.secret import SECRET_INS
 
 HIDDEN = "••"
 
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One command and its answer. Bytes of the command in `hidden` have been replaced by 00."""

@@ -26,7 +26,7 @@ FREE: Rule = (NOTHING_PROVEN,)
 MAX_WAYS = 256
 """Alternatives that a rule may have: bounds the work of mounting a file."""
 _KEY = 0x100
-_LOCAL = 0x80
+LOCAL = 0x80
 """A reference with this bit belongs to the current DF, one without it to the application."""
 
 
@@ -40,7 +40,7 @@ def key_proof(kid: int) -> Proof:
 
 def without_local(status: SecurityStatus) -> SecurityStatus:
     """What is left of a status when its DF is left for another of the same application."""
-    return frozenset(proof for proof in status if not proof & _LOCAL)
+    return frozenset(proof for proof in status if not proof & LOCAL)
 
 
 def rule(condition: Access) -> Rule:

@@ -90,7 +90,7 @@ class Context:
         return found
 
     def pin(self, reference: int) -> PinObject:
-        """A PIN of the current DF or of one above it in the application, or StatusError 6A88."""
+        """A PIN of the current DF, or from below 80 of the application. Or StatusError 6A88."""
         found = self.session.directory.pin(reference)
         if found is None:
             raise StatusError(SW.REFERENCE_NOT_FOUND)
@@ -189,6 +189,7 @@ def answer(ctx: Context, raw: bytes) -> bytes:
     try:
         cla, ins, p1p2, data, ne = decode(raw)
     except FormatError:
+        session.incoming.drop()
         return _WRONG_LENGTH
     try:
         entry = ctx.table.get(ins)

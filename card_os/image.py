@@ -95,7 +95,7 @@ def save(path: Path, cells: memoryview) -> None:
     except FileExistsError:
         raise ImageError(path, "exists already; an image is never written over") from None
     except OSError as error:
-        raise ImageError(path, f"cannot be written: {error.strerror}") from None
+        raise ImageError(path, f"cannot be written: {error.strerror or error}") from None
     finally:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class ImageFlash(Flash):
         try:
             self._file = open(path, "r+b")
         except OSError as error:
-            raise ImageError(path, f"cannot be opened: {error.strerror}") from None
+            raise ImageError(path, f"cannot be opened: {error.strerror or error}") from None
         try:
             _lock(self._file.fileno(), path)
             size = _flash_size(path, self._file.read(FLASH_AT))

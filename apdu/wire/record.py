@@ -102,6 +102,21 @@ class Record(Layout):
         return self.build(self)
 
     @classmethod
+    def parse_field(cls, name: str, raw: bytes) -> Any:
+        """One field's value from its bytes alone, or FormatError."""
+        from construct import ConstructError
+
+        con = cls.declaration()._subcons[name]
+        try:
+            value = con.parse(raw)
+            known = bool(con.build(value) == raw)
+        except (ConstructError, ValueError) as error:
+            raise FormatError(_sentence(cls, error)) from None
+        if not known:
+            raise FormatError(f"{cls.__name__}.{name}: {len(raw)} bytes are not its one encoding")
+        return value
+
+    @classmethod
     def byte_length(cls) -> int:
         """Bytes of a layout whose fields all have a fixed length."""
         return int(cls.declaration().sizeof())

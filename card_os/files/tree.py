@@ -14,7 +14,7 @@ from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
 from apdu.wire.access import NEVER
 from apdu.wire.perso import FileHeader, FileKind, KeyBlock, KeyUsage, Life
-from card_os.access import rule
+from card_os.access import LOCAL, rule
 from card_os.files.layout import (
     END_AT,
     HEAD,
@@ -37,8 +37,6 @@ from card_os.secrets.pins import PinObject
 MF_FID: Final = 0x3F00
 MAX_DEPTH: Final = 8
 MAX_DIRECTORIES: Final = 128
-LOCAL: Final = 0x80
-"""References of PINs and keys with this bit belong to the current DF alone."""
 RESERVED_FIDS: Final = frozenset({0x0000, 0x3F00, 0x3FFF, 0xFFFF})
 """Identifiers that no file may take (ISO 7816-4 7.2.1)."""
 
@@ -90,22 +88,16 @@ class Directory:
         return 1 if self.parent is None else 1 + self.parent.depth()
 
     def pin(self, reference: int) -> PinObject | None:
-        """A PIN of this directory, or of the nearest one above in the same application."""
-        each: Directory | None = self
-        while each is not None and each.root is self.root:
-            if reference in each.pins:
-                return each.pins[reference]
-            each = each.parent
-        return None
+        """A PIN: from 80 of this directory itself, below 80 of its application."""
+        return self.keeper(reference).pins.get(reference)
 
     def key(self, kid: int) -> KeyObject | None:
-        """A key: from 80 of this directory alone, below 80 also of those above, as with PINs."""
-        each: Directory | None = self
-        while each is not None and each.root is self.root:
-            if kid in each.keys:
-                return each.keys[kid]
-            each = each.parent if kid < LOCAL else None
-        return None
+        """A key, as with PINs."""
+        return self.keeper(kid).keys.get(kid)
+
+    def keeper(self, reference: int) -> Directory:
+        """The directory that PINs and keys of this reference belong to, seen from here."""
+        return self if reference & LOCAL else self.root
 
 
 @lru_cache(maxsize=1024)
@@ -154,6 +146,8 @@ class Tree:
         self.mf = Directory(0, MF_HEADER, None)
         self.directories = [self.mf]
         self.names: dict[bytes, Directory] = {}
+        if self.master.life is Life.DEACTIVATED:
+            raise MemoryDamaged("a chip as a whole is never deactivated")
         if not OBJECTS_AT <= self.master.end <= self._size:
             raise MemoryDamaged("the objects end outside the memory")
         at = OBJECTS_AT
@@ -233,6 +227,8 @@ class Tree:
         """Store a key or PIN. Raises StatusError 6A80, 6A84 or 6A89."""
         is_pin = block.usage is KeyUsage.PIN
         if not 1 <= block.limit <= 15 or not block.value:
+            raise StatusError(SW.WRONG_DATA)
+        if owner.keeper(reference) is not owner:  # it would hide the application's own
             raise StatusError(SW.WRONG_DATA)
         if reference in (owner.pins if is_pin else owner.keys):
             raise StatusError(SW.FILE_EXISTS)

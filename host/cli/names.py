@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from apdu.errors import FormatError
 from apdu.tlv import SimpleTlv, Tlv
 from apdu.wire.access import ALWAYS, NEVER, Access, AllOf, Always, AnyOf, Key, Never, Pin
 from apdu.wire.codes import CHARSET
-from apdu.wire.fields import wire
-from apdu.wire.hrss import DIRECTORIES, MF_FID, SSSE, DfSpec, EfSpec, Item, items
+from apdu.wire.hrss import DIRECTORIES, MF_FID, SSSE, DfSpec, EfSpec, items
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
-from apdu.wire.record import Record, record
+from apdu.wire.record import Record
 from host.cli.text import packed, spaced, visible
 from host.codes import EthnicGroup, Sex
 
@@ -155,26 +154,11 @@ def shown_items(content: type[Record], found: list[SimpleTlv]) -> Iterator[Shown
             continue
         english = _ITEM_ENGLISH.get(item.name, item.name.replace("_", " "))
         try:
-            found_value = _item_layout(content, item).parse(bytes(each)).value
-            value = value_words(item.name, found_value)
+            value = value_words(item.name, content.parse_field(item.name, bytes(each)))
             meaning = code_words(item.name, value)
         except FormatError as error:
             value, meaning = spaced(each.value), f"raw: {str(error).partition(': ')[2]}"
         yield Shown(f"{item.tag:02X}", english, item.chinese, value, meaning)
-
-
-_LAYOUTS: dict[tuple[type, str], Any] = {}
-
-
-def _item_layout(content: type[Record], item: Item) -> Any:
-    """The declaration of one item alone, made once."""
-    at = (content, item.name)
-    if at not in _LAYOUTS:
-        layout: Any = content
-        (field,) = (each for each in fields(layout) if each.name == item.name)
-        body = {"__annotations__": {"value": object}, "value": wire(field.metadata["wire"])}
-        _LAYOUTS[at] = record(type(f"{content.__name__}.{item.name}", (Record,), body))
-    return _LAYOUTS[at]
 
 
 def shown_objects(objects: list[Tlv] | tuple[Tlv, ...], depth: int = 0) -> Iterator[Shown]:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Final, TypeVar
 
 from apdu.errors import FormatError
+from apdu.sw import SW
 from apdu.wire.codes import pin_bytes
 from apdu.wire.hrss import (
     CHANGE_PIN,
@@ -37,9 +39,15 @@ from apdu.wire.iso7816 import (
 )
 from apdu.wire.record import Record
 from host.card import Card
-from host.faults import CardMisspoke, PinBlocked, PinWrong
+from host.faults import CardMisspoke, CardRefused, NotFound, PinBlocked, PinWrong
 
 C = TypeVar("C", bound=Record)
+
+_NOT_OFFERED: Final = frozenset({SW.NOT_SUPPORTED, SW.WRONG_P1P2})
+"""How a card says that it does not read all records at once."""
+
+MAX_RECORDS: Final = 254
+"""Records that a file can have (ISO 7816-4 7.3.2): a card that goes on is not followed."""
 
 
 class HrssClient:
@@ -80,8 +88,25 @@ class HrssClient:
         return self._content(HouseholdData, found)
 
     def raw(self, file: EfSpec) -> bytes:
-        """All records of a file in the current directory, tags and lengths included."""
-        return self.record_bytes(file.sfi, 1, ReadMode.ALL_FROM)
+        """All records of a file in the current directory, tags and lengths included.
+
+        In one command where the card knows the way, else record by record.
+        """
+        try:
+            return self.record_bytes(file.sfi, 1, ReadMode.ALL_FROM)
+        except CardRefused as refusal:
+            if refusal.sw not in _NOT_OFFERED:
+                raise
+            return b"".join(self._one_by_one(file.sfi))
+
+    def _one_by_one(self, sfi: int) -> Iterator[bytes]:
+        for number in range(1, MAX_RECORDS + 1):
+            try:
+                yield self.record_bytes(sfi, number)
+            except NotFound:
+                if number == 1:
+                    raise
+                return
 
     def record_bytes(self, sfi: int, p1: int, mode: ReadMode = ReadMode.NUMBER) -> bytes:
         """One record by number or tag, or all from a number on."""
