@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A conversation as text: what is written reads back, and what is secret is never written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import pytest
+from books import VECTORS
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import FORMS, altered, commands
+
+from apdu.command import CommandAPDU, ResponseAPDU
+from apdu.errors import FormatError
+from apdu.secret import MASK, SECRET_INS
+from apdu.tlv import parse
+from apdu.trace import HIDDEN, Exchange, read, secret_part, write
+
+secret_commands = st.builds(replace, commands, ins=st.sampled_from(sorted(SECRET_INS)))
+open_commands = commands.filter(lambda command: command.ins not in SECRET_INS)
+answers = st.binary(max_size=40)
+exchanges = st.builds(Exchange.of, open_commands.map(bytes), answers)
+JOURNEYS = sorted((VECTORS / "journeys").glob("*.apdu"))
+
+
+# Secrets
+
+
+@given(secret_commands, answers)
+def test_the_data_of_a_secret_command_is_lost_and_all_else_stays(
+    command: CommandAPDU, answer: bytes
+) -> None:
+    taken = Exchange.of(bytes(command), answer)
+    assert bytes(replace(command, data=bytes(len(command.data)))) == taken.command
+    assert [HIDDEN] * len(command.data) == [
+        word for word in taken.command_text.split() if word == HIDDEN
+    ]
+
+
+@given(altered(secret_commands.map(bytes)) | st.binary(min_size=5, max_size=40), answers)
+def test_a_malformed_secret_command_is_hidden_behind_its_header(raw: bytes, answer: bytes) -> None:
+    if len(raw) < 5 or raw[1] not in SECRET_INS:
+        return
+    try:
+        data = CommandAPDU.parse(raw).data
+    except FormatError:
+        data = raw[4:]
+        assert [HIDDEN] * (len(raw) - 4) == Exchange.of(raw, answer).command_text.split()[4:]
+    assert len(data) == len(secret_part(raw))
+    assert not any(Exchange.of(raw, answer).command[at] for at in secret_part(raw))
+
+
+@pytest.mark.parametrize(
+    ("rest", "hidden"),
+    [
+        pytest.param("03 123456", "03 •• •• ••", id="3 short"),
+        pytest.param("03 123456 00", "03 •• •• •• 00", id="4 short"),
+        pytest.param("00 0003 123456", "00 00 03 •• •• ••", id="3 extended"),
+        pytest.param("00 0003 123456 0000", "00 00 03 •• •• •• 00 00", id="4 extended"),
+        pytest.param("08 123456", "•• •• •• ••", id="Lc too long"),
+        pytest.param("02 123456 78", "•• •• •• •• ••", id="Lc too short"),
+        pytest.param("00 0005 123456", "•• •• •• •• •• ••", id="extended Lc too long"),
+        pytest.param("00 12", "•• ••", id="half a length"),
+        pytest.param("08", "08", id="case 2"),
+        pytest.param("", "", id="case 1"),
+    ],
+)
+def test_secret_data_is_hidden_in_every_form_and_class(rest: str, hidden: str) -> None:
+    for class_byte, ins in product(range(0x100), sorted(SECRET_INS)):
+        raw = bytes((class_byte, ins, 0, 0)) + bytes.fromhex(rest)
+        text = write([Exchange.of(raw, b"\x90\x00")])
+        head = f"> {class_byte:02X} {ins:02X} 00 00 {hidden}".rstrip()
+        assert f"{head}\n< 90 00\n" == text
+
+
+def test_the_forms_marked_secret_are_those_that_the_recorder_masks() -> None:
+    marked = {form.ins for form in FORMS if form.secret}
+    assert marked == {form.ins for form in FORMS} & SECRET_INS
+    assert {"VERIFY", "CHANGE PIN", "WRITE KEY"} == {form.name for form in FORMS if form.secret}
+
+
+@given(secret_commands)
+def test_the_text_form_of_a_secret_command_shows_no_data(command: CommandAPDU) -> None:
+    assert not command.data or f"data={MASK}," in repr(command)
+
+
+@given(open_commands)
+def test_the_text_form_of_any_other_command_shows_its_data(command: CommandAPDU) -> None:
+    assert command.data.hex().upper() in repr(command)
+
+
+def test_a_masked_trace_cannot_be_replayed() -> None:
+    text = write([Exchange.of(bytes.fromhex("0020000003123456"), b"\x90\x00")])
+    with pytest.raises(FormatError, match="line 1"):
+        list(read(text))
+
+
+# Text
+
+
+@given(st.lists(exchanges, max_size=4), st.lists(st.text(max_size=40), max_size=3))
+def test_a_conversation_read_back_is_the_conversation(
+    conversation: list[Exchange], remarks: list[str]
+) -> None:
+    assert conversation == list(read(write(conversation, remarks)))
+
+
+@given(st.text(alphabet="><# 09AFaf\n•\r\t\x0b\u2028x", max_size=60) | st.text(max_size=60))
+def test_any_text_is_a_conversation_or_refused(text: str) -> None:
+    try:
+        conversation = list(read(text))
+    except FormatError:
+        return
+    assert all(isinstance(each, Exchange) for each in conversation)
+
+
+def test_a_remark_of_several_lines_stays_a_remark() -> None:
+    text = write([], ["one\n> 00 A4 00 00\n< 90 00"])
+    assert "# one\n# > 00 A4 00 00\n# < 90 00\n" == text
+    assert [] == list(read(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("< 90 00", "line 1"),
+        ("> 00 A4\n> 00 A4", "line 2"),
+        ("# a\n\n> 00 A4 0", "line 3"),
+        ("> 00 A4 00 00", "no answer"),
+        ("= 00", "line 1"),
+        ("> zz", "line 1"),
+    ],
+)
+def test_a_trace_out_of_turn_is_refused_with_its_line(text: str, names: str) -> None:
+    with pytest.raises(FormatError, match=names):
+        list(read(text))
+
+
+# Journeys
+
+
+@pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
+def test_a_journey_reads_back_and_names_its_source(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    remarks = [line[2:] for line in text.splitlines() if line.startswith("# ")]
+    assert text == write(read(text), remarks)
+    assert any(remark.startswith("source: ") for remark in remarks)
+
+
+@pytest.mark.parametrize("path", JOURNEYS, ids=lambda path: path.stem)
+def test_the_commands_and_answers_of_a_journey_have_their_shape(path: Path) -> None:
+    for each in read(path.read_text(encoding="utf-8")):
+        assert each.command == bytes(CommandAPDU.parse(each.command))
+        answer = ResponseAPDU.parse(each.answer)
+        if answer.sw == 0x9000 and answer.data:
+            assert parse(answer.data)
