@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from apdu import flow
+from apdu import flow, tlv
 from apdu.command import SHORT_NE, CommandAPDU, ResponseAPDU
 from apdu.errors import FormatError
 from apdu.sw import SW, tries_left
 from apdu.wire.form import CommandForm
+from apdu.wire.iso7816 import SELECT, Selection
 from host.channel import Channel
 from host.faults import (
     CardMisspoke,
@@ -38,6 +39,7 @@ _NOT_ALLOWED = frozenset(
     }
 )
 _NOT_FOUND = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND, SW.REFERENCE_NOT_FOUND})
+_FCI, _DF_NAME = 0x6F, 0x84
 _WARNINGS = frozenset({SW.FILE_DEACTIVATED, SW.END_OF_FILE})
 
 
@@ -57,6 +59,22 @@ class Card:
     def transaction(self) -> AbstractContextManager[None]:
         """Keep other programs away for the commands inside."""
         return self.channel.transaction()
+
+    def select(self, name: bytes) -> bytes:
+        """Select an application by its DF name, 5 to 16 bytes, and return its FCI.
+
+        Raises NotFound when it is not there, CardMisspoke when the FCI is not one or is that of
+        another application. A card may answer without an FCI.
+        """
+        fci = self.send(SELECT, Selection(), name)
+        try:
+            template = tlv.find(tlv.parse(fci), _FCI)
+        except FormatError as error:
+            raise CardMisspoke(f"SELECT: {error}") from None
+        found = template and template.find(_DF_NAME)
+        if fci and (found is None or not found.value.startswith(name)):
+            raise CardMisspoke("SELECT: the FCI is not that of the application asked for")
+        return fci
 
     def send(self, form: CommandForm[P, D, R], params: P, data: D, *, ne: int = SHORT_NE) -> R:
         """Send a command and return its reply as the form's type.

@@ -13,7 +13,7 @@ from typing import Final
 
 from apdu.sw import SW
 from apdu.wire.hrss import INITIAL_PIN, PIN_TRIES, SSSE
-from apdu.wire.iso7816 import READ_RECORD, SELECT, RecordRef, Selection
+from apdu.wire.iso7816 import READ_RECORD, RecordRef
 from apdu.wire.pboc import DEBIT_AID
 from apdu.wire.perso import ACTIVATE_FILE
 from host.cli.stage import Stage, Step, refused, require
@@ -218,7 +218,7 @@ def _issue(stage: Stage, seed: int) -> str:
 
 def _ask_bank(stage: Stage) -> tuple[bytes, bytes]:
     """Select the bank's application: its FCI and its account record."""
-    fci = stage.card.send(SELECT, Selection(), DEBIT_AID)
+    fci = stage.card.select(DEBIT_AID)
     return fci, stage.card.send(READ_RECORD, RecordRef(1, _BANK_SFI), None)
 
 

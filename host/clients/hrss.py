@@ -63,7 +63,7 @@ class HrssClient:
 
     def select(self) -> bytes:
         """Select SSSE (sx1.sh.社会保障): the application begins anew. Returns its FCI."""
-        return self.card.send(SELECT, Selection(), SSSE_NAME)
+        return self.card.select(SSSE_NAME)
 
     def enter(self, directory: DfSpec) -> bytes:
         """Go to a directory of the application; what the PIN proved stays. Returns its FCI."""

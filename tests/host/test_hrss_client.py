@@ -118,3 +118,27 @@ def test_an_unknown_status_word_is_a_refusal_with_its_number() -> None:
     client, _ = client_of(lambda command: b"\x65\x81" if command[1] == 0x20 else None)
     with pytest.raises(CardRefused, match="VERIFY: 6581 writing to memory failed"):
         client.verify("123456")
+
+
+@pytest.mark.parametrize(
+    "fci",
+    [
+        "6F80900000",  # indefinite length
+        "6F84FFFFFFFF00",  # four gigabytes
+        "6F811000000000000000000000000000000000",  # not the shortest form
+        "6F10840EA000000333010101",  # cut short
+        "5FFFFFFFFFFFFFFF",  # a tag without an end
+        "6F0A8408A000000333010101",  # of another application
+        "6F03A50100",  # of none
+        "7000",
+    ],
+)
+def test_an_fci_that_is_none_or_of_another_application_is_not_believed(fci: str) -> None:
+    answer = bytes.fromhex(fci) + b"\x90\x00"
+    with pytest.raises(CardMisspoke, match="SELECT"):
+        client_of(lambda command: answer if command[1] == 0xA4 else None)
+
+
+def test_a_card_may_answer_select_without_an_fci() -> None:
+    client, _ = client_of(lambda command: b"\x90\x00" if command[1] == 0xA4 else None)
+    assert b"" == client.fci

@@ -109,7 +109,7 @@ def test_the_whole_way_of_the_pin_is_on_the_wire() -> None:
         ("activation", "00200000", "63C5", "VERIFY: 63C5"),
         ("household", "00B2012D", "6982", "6982"),
         ("household", "00B2012D", HOUSEHOLD.replace("215000", "215041"), "an address"),
-        ("bank-after", "00A4040008", "6F009000", "otherwise than before"),
+        ("bank-after", "00A4040008", "6F0A8408A0000003330101019000", "otherwise than before"),
         ("bank-after", "00B2010C", "70009000", "otherwise than before"),
         ("bank-after", "00B20134", "0812319000", "6A82 was expected, but"),
         ("bank-after", "00B20134", "6A83", "6A82 was expected"),
