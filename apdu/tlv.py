@@ -187,22 +187,22 @@ class SimpleTlv(NamedTuple):
 
     tag: int
     value: bytes
+    long: bool = False
+    """The length stands in three bytes although one would do, as ISO 7816-4 allows."""
 
     def __bytes__(self) -> bytes:
-        n = len(self.value)
         if not 0x00 < self.tag < 0xFF:
             raise FormatError(f"simple TLV: {self.tag:02X} is no tag")
+        n = len(self.value)
         if n > MAX_LENGTH:
             raise FormatError(f"simple TLV: a value of {n} bytes, {MAX_LENGTH} at most")
-        length = bytes((n,)) if n < 0xFF else b"\xff" + n.to_bytes(2)
+        short = n < 0xFF and not self.long
+        length = bytes((n,)) if short else b"\xff" + n.to_bytes(2)
         return bytes((self.tag,)) + length + self.value
 
 
-def parse_simple(raw: bytes, *, lenient: bool = False) -> list[SimpleTlv]:
-    """All simple TLVs in `raw` (ISO 7816-4 5.2.1), lengths in their shortest form.
-
-    `lenient` accepts any length in three bytes, as the standard does.
-    """
+def parse_simple(raw: bytes) -> list[SimpleTlv]:
+    """All simple TLVs in `raw` (ISO 7816-4 5.2.1), or FormatError."""
     items: list[SimpleTlv] = []
     at, end = 0, len(raw)
     while at < end:
@@ -213,18 +213,16 @@ def parse_simple(raw: bytes, *, lenient: bool = False) -> list[SimpleTlv]:
             raise FormatError(f"simple TLV: {tag:02X} at offset {at} is no tag")
         if at + 1 >= end:
             raise FormatError(f"simple TLV: no length behind tag {tag:02X}")
-        length = raw[at + 1]
+        first = length = raw[at + 1]
         at += 2
-        if length == 0xFF:
+        if first == 0xFF:
             length = int.from_bytes(raw[at : at + 2])
             at += 2
             if at > end:
                 raise FormatError(f"simple TLV: length behind tag {tag:02X} is cut short")
-            if length < 0xFF and not lenient:
-                raise FormatError(f"simple TLV: length of {tag:02X} is not in its shortest form")
         if at + length > end:
             raise FormatError(f"simple TLV: tag {tag:02X} has {length} bytes, {end - at} are left")
-        items.append(SimpleTlv(tag, raw[at : at + length]))
+        items.append(SimpleTlv(tag, raw[at : at + length], length < first == 0xFF))
         at += length
     return items
 

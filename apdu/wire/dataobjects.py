@@ -25,7 +25,6 @@ from construct import (
     LazyBound,
     Rebuild,
     RepeatUntil,
-    Select,
     Struct,
     Switch,
     Terminated,
@@ -137,21 +136,18 @@ DOL = Struct(
 class _SimpleItem(Adapter):  # type: ignore[misc]
     def __init__(self) -> None:
         tag = FocusedSeq("n", "n" / Int8ub, Check(lambda this: this.n not in (0x00, 0xFF)))
-        long = FocusedSeq("n", "form" / Int8ub, "n" / Int16ub, Check(_is_long))
-        short = FocusedSeq("n", "n" / Int8ub, Check(lambda this: this.n < 0xFF))
+        length = IfThenElse(this.first == 0xFF, Int16ub, Computed(this.first))
         super().__init__(
-            Struct("tag" / tag, "length" / Select(short, long), "value" / Bytes(this.length))
+            Struct("tag" / tag, "first" / Int8ub, "length" / length, "value" / Bytes(this.length))
         )
 
     def _decode(self, obj: Any, context: Any, path: str) -> SimpleTlv:
-        return SimpleTlv(obj.tag, obj.value)
+        return SimpleTlv(obj.tag, obj.value, obj.length < obj.first == 0xFF)
 
     def _encode(self, obj: SimpleTlv, context: Any, path: str) -> Any:
-        return {"tag": obj.tag, "length": len(obj.value), "value": obj.value}
-
-
-def _is_long(this: Any) -> bool:
-    return bool(this.form == 0xFF and this.n >= 0xFF)
+        length = len(obj.value)
+        first = length if length < 0xFF and not obj.long else 0xFF
+        return {"tag": obj.tag, "first": first, "length": length, "value": obj.value}
 
 
 SIMPLE = Struct(

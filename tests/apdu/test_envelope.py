@@ -152,6 +152,12 @@ def test_nesting_is_judged_as_it_is_declared(raw: bytes) -> None:
     assert outcome(declared_objects, raw) == outcome(parse, raw)
 
 
+def test_the_longest_value_is_judged_as_it_is_declared() -> None:
+    for head, size in (("82FFFF", 65_535), ("83010000", 65_536), ("8400010000", 65_536)):
+        raw = b"\x5a" + bytes.fromhex(head) + bytes(size)
+        assert outcome(declared_objects, raw) == outcome(parse, raw)
+
+
 def test_the_number_of_objects_is_judged_as_it_is_declared() -> None:
     for count in (MAX_OBJECTS - 1, MAX_OBJECTS, MAX_OBJECTS + 1):
         for raw in (b"\x5a\x00" * count, build(parse(b"\xa5\x00")) + b"\x5a\x00" * (count - 1)):

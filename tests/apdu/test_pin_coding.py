@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import near
 
 from apdu.errors import FormatError
 from apdu.wire.codes import is_pin, pin_bytes
@@ -20,7 +21,7 @@ def test_a_pin_is_written_digit_by_digit_and_known_again(pin: str) -> None:
     assert is_pin(raw)
 
 
-@given(st.binary(max_size=5) | pins.map(pin_bytes))
+@given(near(pins.map(pin_bytes), longest=5))
 def test_only_the_coding_of_a_pin_is_one(raw: bytes) -> None:
     digits = raw.hex().removesuffix("f")
     try:
@@ -28,6 +29,11 @@ def test_only_the_coding_of_a_pin_is_one(raw: bytes) -> None:
     except FormatError:
         written = None
     assert (raw == written) == is_pin(raw)
+
+
+@pytest.mark.parametrize("raw", ["", "12345F", "123456FF", "1234567FFF", "123456F7", "12345678FF"])
+def test_what_a_pin_is_never_written_as_is_none(raw: str) -> None:
+    assert not is_pin(bytes.fromhex(raw))
 
 
 @pytest.mark.parametrize(("pin", "raw"), [("123456", "123456"), ("1234567", "1234567F")])

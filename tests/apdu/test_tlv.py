@@ -31,10 +31,10 @@ from apdu.tlv import (
     tlv,
 )
 
-simple_items = st.builds(
-    SimpleTlv,
-    st.integers(1, 0xFE),
-    st.binary(max_size=20) | st.sampled_from([254, 255, 256]).map(bytes),
+simple_tags = st.integers(1, 0xFE)
+simple_items = st.one_of(
+    st.builds(SimpleTlv, simple_tags, st.binary(max_size=20), st.booleans()),
+    st.builds(SimpleTlv, simple_tags, st.sampled_from([254, 255, 256]).map(bytes), st.just(False)),
 )
 dol_entries = st.builds(
     DolEntry, st.sampled_from([0x9F02, 0x5F2A, 0x95, 0x9A, 0x9F8101]), st.integers(0, 127)
@@ -231,11 +231,10 @@ def test_any_bytes_are_items_that_build_them_again_or_refused(raw: bytes) -> Non
     assert raw == build_simple(items)
 
 
-@pytest.mark.parametrize("lenient", [False, True])
 @pytest.mark.parametrize("raw", ["0000", "FF00", "01", "0102AA", "01FF", "01FF00", "01FF0001"])
-def test_a_broken_item_is_refused(raw: str, lenient: bool) -> None:
+def test_a_broken_item_is_refused(raw: str) -> None:
     with pytest.raises(FormatError):
-        parse_simple(bytes.fromhex(raw), lenient=lenient)
+        parse_simple(bytes.fromhex(raw))
 
 
 @pytest.mark.parametrize("tag", [0x00, 0xFF, 0x100, -1])
@@ -273,7 +272,7 @@ def _assert_says(case: dict[str, Any], found: Any) -> None:
     if "tree" in case:
         assert case["tree"] == _tree(found)
     if "items" in case:
-        assert case["items"] == [[f"{tag:02X}", value.hex().upper()] for tag, value in found]
+        assert case["items"] == [[f"{tag:02X}", value.hex().upper()] for tag, value, _ in found]
     if "entries" in case:
         assert case["entries"] == [[f"{tag:X}", length] for tag, length in found]
 
@@ -304,9 +303,7 @@ def test_an_invalid_case_is_refused(case: dict[str, Any]) -> None:
         PARSERS[case["coding"]](bytes.fromhex(case["hex"]))
 
 
-@pytest.mark.parametrize(
-    "case", [*book_cases(coding="BER", result="invalid"), *book_cases(coding="simple")]
-)
+@pytest.mark.parametrize("case", book_cases(coding="BER", result="invalid"))
 def test_the_lenient_parser_forgives_what_the_case_says_and_no_more(case: dict[str, Any]) -> None:
     raw = bytes.fromhex(case["hex"])
     lenient: Any = partial(PARSERS[case["coding"]], lenient=True)

@@ -23,7 +23,12 @@ secret_commands = st.builds(replace, commands, ins=st.sampled_from(sorted(SECRET
 open_commands = commands.filter(lambda command: command.ins not in SECRET_INS)
 answers = st.binary(max_size=40)
 exchanges = st.builds(Exchange.of, open_commands.map(bytes), answers)
-JOURNEYS = sorted((VECTORS / "journeys").glob("*.apdu"))
+# Those of our own hold test PINs in the clear, which are masked here: tests/together replays them.
+JOURNEYS = sorted(
+    path
+    for path in (VECTORS / "journeys").glob("*.apdu")
+    if "# source: ours" not in path.read_text(encoding="utf-8")
+)
 
 
 # Secrets
