@@ -96,6 +96,15 @@ class TornFlash(Flash):
         return not self._since_sync
 
 
+def cells_after(flash: TornFlash, run: Callable[[], object]) -> bytes | None:
+    """What is left when the power goes in `run`; None when it comes to its end."""
+    try:
+        run()
+    except PowerCut:
+        return bytes(flash.cells)
+    return None
+
+
 class FaultyFlash(Flash):
     """A flash on which some writes fail: those of the numbers `failing`, counted from `arm`."""
 
