@@ -6,6 +6,7 @@ Each adapter refuses what it would not build itself, so a value that parses has 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import date
 from enum import Enum
 from typing import Any
@@ -35,14 +36,16 @@ class FieldError(ValueError):
         self.reason = reason
 
 
-class Codec(Adapter):  # type: ignore[misc]
+class Codec(Adapter, ABC):  # type: ignore[misc]
     """A construct adapter whose two ways raise ValueError with the rule that was broken."""
 
+    @abstractmethod
     def read(self, found: Any) -> Any:
-        raise NotImplementedError
+        """The value of what the inner construct found."""
 
+    @abstractmethod
     def write(self, value: Any) -> Any:
-        raise NotImplementedError
+        """What the inner construct is to write for a value."""
 
     def _decode(self, obj: Any, context: Any, path: str) -> Any:
         try:

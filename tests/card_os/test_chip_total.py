@@ -283,6 +283,9 @@ def test_get_response_hands_out_each_byte_once_in_pieces_of_any_size() -> None:
             assert (0x6100 | rest if rest else 0x9000) == sw(answer)
         assert whole == got
         assert b"\x69\x85" == chip.transmit(bytes.fromhex("00C0000000"))
+    chip.transmit(SELECT_HRSS[:-1])
+    assert whole + b"\x90\x00" == chip.transmit(bytes.fromhex("00C0000000"))
+    assert b"\x69\x85" == chip.transmit(bytes.fromhex("00C0000000"))
 
 
 def test_get_response_with_too_long_a_le_is_told_the_right_one_and_loses_nothing() -> None:

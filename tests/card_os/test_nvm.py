@@ -288,6 +288,18 @@ def test_a_whole_journal_of_any_content_is_replayed_or_refused(whole: bytes, res
         assert not flash.cells[0]
 
 
+@given(blocks, st.integers(0, 100), st.integers(0, 7))
+def test_a_committed_journal_with_a_flipped_bit_is_forgotten(
+    block: Step, place: int, bit: int
+) -> None:
+    journal = b"".join(bytes(JournalEntry(at, len(data))) + data for at, data in block.writes)
+    flash = Flash(committed(journal))
+    flash.cells[1 + place % (6 + len(journal))] ^= 1 << bit
+    before = content(bytes(flash.cells))
+    Nvm(flash).recover()
+    assert before == content(bytes(flash.cells))
+
+
 @settings(max_examples=300)
 @given(st.binary(max_size=64), st.binary(max_size=ROOM))
 def test_a_journal_of_any_bytes_is_forgotten_or_refused(journal: bytes, rest: bytes) -> None:

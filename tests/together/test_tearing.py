@@ -137,6 +137,10 @@ def pin_scenarios() -> Iterator[Scenario]:
             answer = 0x9000 if right else 0x63C0 | left - 1
             name = f"{name}, {left} tries left"
             yield Scenario(name, (SELECT_HRSS,), (raw,), answer, before, pays=0x00)
+    # What the journal still holds of an earlier change must not come back: it knew of more tries.
+    before = (SELECT_HRSS, change_pin(PIN, NEW), *[verify(WRONG)] * 3)
+    name = "CHANGE PIN, right, after a change and wrong tries"
+    yield Scenario(name, (SELECT_HRSS,), (change_pin(NEW, "9876543"),), 0x9000, before, pays=0x00)
     for wrong in (0, 6, 7, 8):  # fifteen tries stand in two bytes
         left = 15 - wrong
         before = (*IN_DF01, *[verify(WRONG, 0x81)] * wrong)
