@@ -109,6 +109,9 @@ def test_before_the_seal_nothing_is_protected_and_power_may_go() -> None:
 def test_with_the_seal_conditions_hold_at_once() -> None:
     chip = unsealed()
     send_all(chip, [*go_to("SSSE"), *SEAL])
+    for each in ADMINISTRATION.values():
+        assert b"\x69\x85" == chip.transmit(each)
+    assert b"\x69\x82" == chip.transmit(command(READ_BINARY, SfiOffset(2)))
     send_all(chip, [SELECT_HRSS])
     assert b"\x69\x82" == chip.transmit(command(READ_BINARY, SfiOffset(8)))
     assert b"\x69\x82" == chip.transmit(command(UPDATE_BINARY, SfiOffset(1), b"x"))

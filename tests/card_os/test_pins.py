@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pinbench import (
+    LOCAL,
+    NEW,
+    PIN,
+    WRONG,
+    after_a_power_cut,
+    card_with_pin,
+    left,
+    opens,
+    spy_on_comparison,
+)
 from powercuts import TornFlash
 from testbench import (
     FLASH_SIZE,
@@ -16,7 +24,6 @@ from testbench import (
     SELECT_HRSS,
     SELECT_MF,
     blank,
-    boot,
     change_pin,
     command,
     select_df,
@@ -26,84 +33,15 @@ from testbench import (
     verify,
 )
 
-from apdu.wire.access import ALWAYS, NEVER, Pin
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import CHANGE_PIN, RID, SSSE_NAME
 from apdu.wire.iso7816 import READ_BINARY, VERIFY, PinRef, SfiOffset
 from apdu.wire.perso import (
-    ACTIVATE_FILE,
-    CREATE_FILE,
     WRITE_KEY,
     Algorithm,
-    FileHeader,
-    FileKind,
     KeyBlock,
     KeyRef,
     KeyUsage,
 )
-from card_os.chip import Chip
-from card_os.nvm import Flash
-
-PIN, WRONG, NEW = "123456", "000000", "87654321"
-GUARDED = command(READ_BINARY, SfiOffset(1))
-LOCAL = 0x81
-"""Reference of the PIN of a DF below the application, which has the same value."""
-
-
-def card_with_pin(limit: int = 6, flash: Flash | None = None, pin: str = PIN) -> Chip:
-    """A sealed chip whose HRSS application has this PIN, a local one, and a file behind each."""
-    chip = blank(flash)
-    block = KeyBlock(KeyUsage.PIN, 0, Algorithm.NONE, limit, pin_bytes(pin))
-    ssse = FileHeader(FileKind.DF, 0xDDF1, NEVER, NEVER, name=SSSE_NAME)
-    df01 = FileHeader(FileKind.DF, 0xDF01, NEVER, NEVER, name=RID + b"\0")
-    file = FileHeader(FileKind.TRANSPARENT, 0xEF01, Pin(0), NEVER, 1, 8)
-    inner = FileHeader(FileKind.TRANSPARENT, 0xEF02, Pin(LOCAL), ALWAYS, 2, 8)
-    steps = [
-        command(CREATE_FILE, None, ssse),
-        command(WRITE_KEY, KeyRef(0), block),
-        command(CREATE_FILE, None, file),
-        command(CREATE_FILE, None, df01),
-        command(WRITE_KEY, KeyRef(LOCAL), block),
-        command(CREATE_FILE, None, inner),
-        SELECT_MF,
-        command(ACTIVATE_FILE),
-        SELECT_HRSS,
-    ]
-    send_all(chip, steps)
-    return chip
-
-
-def left(chip: Chip, reference: int = 0) -> int:
-    """The tries left, as the chip tells them without a cost while the PIN is not proven."""
-    answer = sw(chip.transmit(tries(reference)))
-    return 0 if answer == 0x6983 else answer - 0x63C0
-
-
-def after_a_power_cut(flash: TornFlash) -> tuple[int, bool]:
-    """The tries that are left if the power goes now, and whether that is certain."""
-    other = boot(Flash(bytearray(flash.cells)))
-    send_all(other, [SELECT_HRSS])
-    return left(other), flash.all_synced
-
-
-def opens(chip: Chip) -> bool:
-    return sw(chip.transmit(GUARDED)) == 0x9000
-
-
-def spy_on_comparison(
-    monkeypatch: pytest.MonkeyPatch, see: Callable[[], object]
-) -> list[tuple[object, bool]]:
-    """What `see` gives at each comparison of a PIN, and how the comparison comes out."""
-    seen: list[tuple[object, bool]] = []
-
-    def compare(stored: bytes, attempt: bytes) -> bool:
-        same = hmac.compare_digest(stored, attempt)
-        seen.append((see(), same))
-        return same
-
-    monkeypatch.setattr("card_os.secrets.pins.compare_digest", compare)
-    return seen
-
 
 # The try
 
@@ -308,103 +246,3 @@ def test_a_proof_ends_with_the_selection_of_its_application(leave: list[bytes]) 
         chip.transmit(each)
     assert not opens(chip)
     assert b"\x63\xc6" == chip.transmit(tries())
-
-
-# CHANGE PIN
-
-
-def test_a_changed_pin_replaces_the_old_one_and_must_be_proven_anew() -> None:
-    chip = card_with_pin()
-    send_all(chip, [verify(PIN), change_pin(PIN, NEW)])
-    assert not opens(chip)
-    assert b"\x63\xc6" == chip.transmit(tries())
-    assert b"\x63\xc5" == chip.transmit(verify(PIN))
-    assert b"\x90\x00" == chip.transmit(verify(NEW))
-    assert opens(chip)
-    chip.reset()
-    send_all(chip, [SELECT_HRSS, verify(NEW)])
-
-
-def test_a_wrong_old_pin_costs_a_try_and_drops_the_proof() -> None:
-    chip = card_with_pin()
-    send_all(chip, [verify(PIN)])
-    assert b"\x63\xc5" == chip.transmit(change_pin(WRONG, NEW))
-    assert not opens(chip)
-    assert 5 == left(chip)
-    send_all(chip, [verify(PIN)])
-
-
-def test_changing_gives_all_tries_back_and_a_blocked_pin_cannot_be_changed() -> None:
-    chip = card_with_pin(3)
-    chip.transmit(verify(WRONG))
-    chip.transmit(verify(WRONG))
-    send_all(chip, [change_pin(PIN, NEW)])
-    assert 3 == left(chip)
-    for _ in range(3):
-        chip.transmit(change_pin(WRONG, PIN + "9"))
-    before = chip.snapshot()
-    assert b"\x69\x83" == chip.transmit(change_pin(NEW, PIN + "9"))
-    assert before == chip.snapshot()
-
-
-def test_the_initial_pin_cannot_be_chosen_and_asking_for_it_costs_nothing() -> None:
-    chip = card_with_pin()
-    before = chip.snapshot()
-    assert b"\x69\x85" == chip.transmit(change_pin(PIN, PIN))
-    assert b"\x69\x85" == chip.transmit(change_pin(WRONG, PIN))
-    assert before == chip.snapshot()
-    send_all(chip, [change_pin(PIN, NEW)])
-    assert b"\x69\x85" == chip.transmit(change_pin(NEW, PIN))
-    send_all(chip, [verify(NEW)])
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pin_bytes(PIN) + pin_bytes(NEW),
-        pin_bytes(PIN) + b"\xff",
-        pin_bytes(PIN) + b"\xff" + b"\x12\x34\x5a",
-        pin_bytes(PIN) + b"\xff" + b"\x12\x34",
-        pin_bytes(PIN) + b"\xff" + b"\x12\x34\x56\x78\x90",
-        pin_bytes(PIN) + b"\xff" + b"\x12\x34\x56\xff",
-        pin_bytes(PIN) + b"\xff" + b"\xf1\x23\x45\x67",
-        pin_bytes(PIN) + b"\xff" + pin_bytes(NEW) + b"\xff",
-        b"\x01",
-    ],
-    ids=[
-        "no FF",
-        "no new PIN",
-        "not BCD",
-        "4 digits",
-        "10 digits",
-        "FF in it",
-        "F in front",
-        "FF behind",
-        "1 byte",
-    ],
-)
-def test_a_change_that_is_not_in_the_shape_of_one_is_refused_and_costs_nothing(
-    data: bytes,
-) -> None:
-    chip = card_with_pin()
-    send_all(chip, [verify(PIN)])
-    before = chip.snapshot()
-    raw = bytes((CHANGE_PIN.cla, CHANGE_PIN.ins, 0x01, 0x00, len(data))) + data
-    assert b"\x6a\x80" == chip.transmit(raw)
-    assert before == chip.snapshot()
-    assert opens(chip)
-
-
-def test_an_empty_old_pin_is_wrong() -> None:
-    chip = card_with_pin()
-    data = b"\xff" + pin_bytes(NEW)
-    raw = bytes((CHANGE_PIN.cla, CHANGE_PIN.ins, 0x01, 0x00, len(data))) + data
-    assert b"\x63\xc5" == chip.transmit(raw)
-
-
-@given(st.text("0123456789", min_size=6, max_size=8))
-def test_any_pin_of_6_to_8_digits_can_be_chosen_but_the_initial_one(new: str) -> None:
-    chip = card_with_pin()
-    expected = 0x6985 if new == PIN else 0x9000
-    assert expected == sw(chip.transmit(change_pin(PIN, new)))
-    send_all(chip, [verify(new)])

@@ -7,6 +7,7 @@ each PIN is asked for its tries. The model is a handful of plain variables.
 
 from __future__ import annotations
 
+from benchmodel import REFERENCES, Guard
 from benchplan import (
     BY_LABEL,
     DIRECTORIES,
@@ -40,7 +41,6 @@ from testbench import (
     sealed_cells,
     select_df,
     select_name,
-    sw,
     tries,
     verify,
 )
@@ -55,24 +55,17 @@ from apdu.wire.iso7816 import (
     READ_BINARY,
     READ_RECORD,
     SELECT,
-    UPDATE_BINARY,
-    UPDATE_RECORD,
     AppendTarget,
     By,
-    Offset,
-    ReadMode,
     RecordRef,
-    RecordTarget,
     Selection,
     SfiOffset,
 )
 from apdu.wire.perso import FileKind, KeyRef
 
-REFERENCES = (0x00, 0x01, 0x81)
 KIDS = (0x04, 0x06, 0x83)
 FIDS = sorted({each.fid for each in (*DIRECTORIES, *FILES)} | {0x3FFF, 0xDF99})
 NEW_PINS = ("87654321", "000000", "9876543")
-WRONG = "555555"
 HRSS_INS = frozenset(BENCH_ROM[1].commands.entries)
 
 pins = st.sampled_from(["right", "right", "right", "wrong", "wrong", *NEW_PINS, "123456"])
@@ -100,73 +93,14 @@ PLAIN = [select_df(MF_FID), verify("123456"), tries(), bytes.fromhex("00D6810001
 raw_bytes = (near(st.sampled_from(PLAIN)) | st.binary(max_size=20)).filter(harmless)
 
 
-class Terminal(RuleBasedStateMachine):
-    """Selected, proven, tries, PINs and contents: the whole model."""
+class Terminal(Guard, RuleBasedStateMachine):
+    """Everything a terminal can try, each answer held against the model."""
 
     @initialize()
     def power_on(self) -> None:
         self.flash = TornFlash(sealed_cells())
         self.chip = boot(self.flash)
-        self.tries = {}
-        self.pins = {}
-        for directory in DIRECTORIES:
-            for reference, pin in directory.pins.items():
-                self.tries[directory.label, reference] = pin.limit
-                self.pins[directory.label, reference] = pin.value
-        self.contents = {
-            file: file.content[::-1] if file.kind is FileKind.CYCLIC else file.content
-            for file in FILES
-        }
-        self.forget()
-
-    # What the model does
-
-    def forget(self) -> None:
-        self.place = "MF"
-        self.proven: frozenset[Pin | Key] = frozenset()
-        self.current: BenchFile | None = None
-        self.waiting = b""
-
-    def move(self, label: str, *, fresh: bool) -> None:
-        if fresh or root_of(label) != root_of(self.place):
-            self.proven = frozenset()
-        elif label != self.place:
-            self.proven = frozenset(
-                each
-                for each in self.proven
-                if (each.reference if isinstance(each, Pin) else each.kid) < 0x80
-            )
-        self.place, self.current = label, None
-
-    @property
-    def in_hrss(self) -> bool:
-        return root_of(self.place) == "SSSE"
-
-    def keeper(self, reference: int) -> tuple[str, int]:
-        """Where the PIN or key of a reference stands, seen from the current directory."""
-        return (self.place if reference & 0x80 else "SSSE", reference)
-
-    def limit(self, pin: tuple[str, int]) -> int:
-        return BY_LABEL[pin[0]].pins[pin[1]].limit
-
-    def digits(self, pin: tuple[str, int], which: str) -> str:
-        return {"right": self.pins[pin], "wrong": WRONG}.get(which, which)
-
-    def tried(self, pin: tuple[str, int], value: str) -> int | None:
-        """A PIN is compared: None when it is right, else the status word."""
-        self.proven -= {Pin(pin[1])}
-        if not self.tries[pin]:
-            return 0x6983
-        if value != self.pins[pin]:
-            self.tries[pin] -= 1
-            return 0x63C0 | self.tries[pin]
-        self.tries[pin] = self.limit(pin)
-        return None
-
-    def send(self, raw: bytes) -> int:
-        answer = self.chip.transmit(raw)
-        assert len(answer) >= 2
-        return sw(answer)
+        self.begin()
 
     # Selecting
 
@@ -251,6 +185,15 @@ class Terminal(RuleBasedStateMachine):
         if wrong is None:
             self.proven |= {Pin(reference)}
 
+    @precondition(lambda self: Pin(0x00) in self.proven or Pin(0x01) in self.proven)
+    @rule(change=st.booleans())
+    def mistype_what_was_proven(self, change: bool) -> None:
+        reference = 0x00 if Pin(0x00) in self.proven else 0x01
+        if change and not reference:
+            self.change_pin("wrong", NEW_PINS[0])
+        else:
+            self.verify(reference, "wrong")
+
     @rule(kid=st.sampled_from(KIDS))
     def prove_a_key(self, kid: int) -> None:
         there = kid in BY_LABEL[self.keeper(kid)[0]].keys
@@ -288,18 +231,6 @@ class Terminal(RuleBasedStateMachine):
         assert (0x9000 if may else 0x6982) == self.send(raw)
         if may:
             self.contents[file], self.current = content, file
-
-    def an_update(self, file: BenchFile, data: bytes) -> tuple[bytes, bytes | tuple[bytes, ...]]:
-        """A command that changes a file, and what it then holds."""
-        content = self.contents[file]
-        if isinstance(content, bytes):
-            return command(UPDATE_BINARY, SfiOffset(file.sfi), data), data + content[16:]
-        first, *rest = content
-        if file.kind is FileKind.LINEAR_VARIABLE_TLV:
-            data = first[:2] + data
-        data = data[: len(first)]
-        raw = command(UPDATE_RECORD, RecordTarget(1, file.sfi), data)
-        return raw, (data, *rest)
 
     @rule(sfi=sfis, data=datas)
     def append(self, sfi: int, data: bytes) -> None:
@@ -451,64 +382,7 @@ class Terminal(RuleBasedStateMachine):
 
     @invariant()
     def the_chip_gives_and_takes_exactly_what_it_should(self) -> None:
-        # In this order: each of them disturbs what those before it look at.
-        self.what_waits_is_handed_out_once()
-        self.the_current_file_is_the_one_that_was_used_last()
-        self.each_file_gives_and_takes_exactly_what_it_should()
-        self.the_tries_are_the_models()
-
-    def what_waits_is_handed_out_once(self) -> None:
-        expected = self.waiting + b"\x90\x00" if self.waiting else b"\x69\x85"
-        assert expected == self.chip.transmit(command(GET_RESPONSE))
-        assert b"\x69\x85" == self.chip.transmit(command(GET_RESPONSE))
-        self.waiting = b""
-
-    def the_current_file_is_the_one_that_was_used_last(self) -> None:
-        file = self.current
-        if file is None:
-            assert b"\x69\x86" == self.chip.transmit(command(READ_BINARY, Offset(0)))
-            assert b"\x69\x86" == self.chip.transmit(command(READ_RECORD, RecordRef(1)))
-        else:
-            self.reads_and_writes_as_it_should(file, 0)
-
-    def each_file_gives_and_takes_exactly_what_it_should(self) -> None:
-        by_sfi = {file.sfi: file for file in files_in(self.place) if file.has_sfi}
-        for sfi in (*range(1, 15), 30, 31):
-            if sfi in by_sfi:
-                self.reads_and_writes_as_it_should(by_sfi[sfi], sfi)
-            else:
-                assert b"\x6a\x82" == self.chip.transmit(command(READ_BINARY, SfiOffset(sfi)))
-                assert b"\x6a\x82" == self.chip.transmit(command(READ_RECORD, RecordRef(1, sfi)))
-
-    def reads_and_writes_as_it_should(self, file: BenchFile, sfi: int) -> None:
-        """Read it all; write back what the first bytes or the first record should be."""
-        content = self.contents[file]
-        if isinstance(content, bytes):
-            where = SfiOffset(sfi) if sfi else Offset(0)
-            read = command(READ_BINARY, where, ne=65_536)
-            update = command(UPDATE_BINARY, where, content[:16])
-        else:
-            read = command(READ_RECORD, RecordRef(1, sfi, ReadMode.ALL_FROM))
-            update = command(UPDATE_RECORD, RecordTarget(1, sfi), content[0])
-            content = b"".join(content)
-        may_read, may_update = holds(file.read, self.proven), holds(file.update, self.proven)
-        assert (content + b"\x90\x00" if may_read else b"\x69\x82") == self.chip.transmit(read)
-        assert (0x9000 if may_update else 0x6982) == self.send(update)
-        if may_read or may_update:
-            self.current = file
-
-    def the_tries_are_the_models(self) -> None:
-        for reference in REFERENCES:
-            pin = self.keeper(reference)
-            if not self.in_hrss:
-                expected = 0x6D00
-            elif pin not in self.pins:
-                expected = 0x6A88
-            elif Pin(reference) in self.proven:
-                expected = 0x9000
-            else:
-                expected = 0x63C0 | self.tries[pin] if self.tries[pin] else 0x6983
-            assert expected == self.send(tries(reference))
+        self.check()
 
 
 TestTerminal = Terminal.TestCase

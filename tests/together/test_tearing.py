@@ -211,8 +211,11 @@ def digest(cells: bytes) -> bytes:
     return sha256(flash.cells[JOURNAL_SIZE:]).digest()
 
 
-# Each damage by itself, and some also with writes lost that no sync had made safe.
-TEARS = [*((each, None) for each in DAMAGES), *((DAMAGES[n], n) for n in range(0, 15, 3))]
+# Each damage by itself, and some of them when writes that no sync made safe are lost as well.
+TEARS = [
+    *((damage, None) for damage in DAMAGES),
+    *((DAMAGES[n], seed) for n in (0, 4, 8, 11) for seed in range(3)),
+]
 Tear = tuple[Damage, int | None]
 
 
