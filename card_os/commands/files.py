@@ -57,14 +57,12 @@ def select(ctx: Context, selection: Selection, data: bytes) -> bytes | None:
     life = directory.effective
     if life is _TERMINATED:
         raise StatusError(SW.PERMANENTLY_BLOCKED)
-    if file is not None and directory is ctx.session.directory:
-        ctx.session.file = file
-        return b""
-    ctx.enter(directory, fresh=selection.by is _BY_NAME)
+    if file is None or directory is not ctx.session.directory:
+        ctx.enter(directory, fresh=selection.by is _BY_NAME)
     ctx.session.file = file
     wanted = selection.answer is _FCI and file is None
     fci = directory.header.fci if wanted else b""
-    if life is _DEACTIVATED:
+    if life is _DEACTIVATED or (file is not None and file.life is _DEACTIVATED):
         raise StatusError(SW.FILE_DEACTIVATED, fci)
     return fci
 

@@ -223,10 +223,11 @@ def test_the_mf_cannot_be_blocked() -> None:
 # A deactivated file
 
 
-def test_a_deactivated_file_can_be_selected_and_not_used() -> None:
+def test_a_deactivated_file_can_be_selected_with_a_warning_and_not_used() -> None:
     deactivate = [*go_to("SSSE"), select_df(0xEF01), command(DEACTIVATE_FILE)]
     chip = sealed_after(*deactivate)
-    send_all(chip, [SELECT_HRSS, verify("123456"), select_df(0xEF01)])
+    send_all(chip, [SELECT_HRSS, verify("123456")])
+    assert b"\x62\x83" == chip.transmit(select_df(0xEF01))
     for each in (
         command(READ_BINARY, Offset(0)),
         command(READ_BINARY, SfiOffset(1)),
@@ -241,7 +242,8 @@ def test_a_deactivated_file_is_so_even_in_personalisation_until_it_is_activated(
     chip = unsealed()
     send_all(chip, [*go_to("SSSE"), select_df(0xEF06), command(DEACTIVATE_FILE)])
     chip.reset()
-    send_all(chip, [*go_to("SSSE"), select_df(0xEF06)])
+    send_all(chip, go_to("SSSE"))
+    assert b"\x62\x83" == chip.transmit(select_df(0xEF06))
     assert b"\x69\x85" == chip.transmit(command(READ_BINARY, Offset(0)))
     send_all(chip, [command(ACTIVATE_FILE)])
     content = noise("SSSE 6", 16) + b"\x90\x00"
