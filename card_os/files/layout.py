@@ -6,13 +6,14 @@
     4640   ObjectHead, header, body; ObjectHead, header, body; ...    up to MasterBlock.end
 
 A file's header is the `FileHeader` that created it, a PIN's or key's is a `SecretHeader`. Heads
-carry a checksum over what never changes; what changes (life, bodies) stands outside of it.
+carry a checksum over what never changes; what changes (life, bodies) stands outside of it. The
+master block changes rarely and has one over all of it.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, Self
 from zlib import crc32
 
 from apdu.wire.fields import choice, const, counted, fixed, raw, rest, uint, wire
@@ -27,17 +28,21 @@ HISTORICAL: Final = 13
 
 @record
 class MasterBlock(Record):
-    """The chip as a whole: its state, its ATR, where its objects end."""
+    """The chip as a whole: its state, where its objects end, its ATR. Always written whole."""
 
     mark: bytes = fixed(const(b"SSC" + bytes((LAYOUT_VERSION,))))
     life: Life = wire(choice(Life))
     end: int = wire(uint(4))
     historical: bytes = wire(raw(HISTORICAL))
+    check: int = wire(uint(4))
+
+    @classmethod
+    def make(cls, life: Life, end: int, historical: bytes) -> Self:
+        """The block with its checksum."""
+        return cls(life, end, historical, crc32(bytes((life,)) + end.to_bytes(4) + historical))
 
 
 MASTER_AT: Final = JOURNAL_SIZE
-LIFE_AT: Final = MASTER_AT + 4
-END_AT: Final = MASTER_AT + 5
 OBJECTS_AT: Final = MASTER_AT + 32
 
 
@@ -75,4 +80,4 @@ class SecretHeader(Record):
     version: int = wire(uint(1))
     algorithm: Algorithm = wire(choice(Algorithm))
     limit: int = wire(uint(1))
-    initial: bytes = wire(counted(rest()), default=b"")
+    initial: bytes = wire(counted(rest()), default=b"", secret=True)

@@ -6,7 +6,6 @@ Objects are only ever added, each in one atomic step; `mount` walks them in orde
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -16,10 +15,8 @@ from apdu.wire.access import NEVER
 from apdu.wire.perso import FileHeader, FileKind, KeyBlock, KeyUsage, Life
 from card_os.access import LOCAL, rule
 from card_os.files.layout import (
-    END_AT,
     HEAD,
     HISTORICAL,
-    LIFE_AT,
     MASTER_AT,
     OBJECTS_AT,
     MasterBlock,
@@ -117,7 +114,7 @@ def format_flash(flash: Flash, historical: bytes) -> None:
     """Make a blank flash the memory of a chip that has an MF and nothing else."""
     if len(historical) != HISTORICAL:
         raise FormatError(f"ATR: {len(historical)} historical bytes, {HISTORICAL} are needed")
-    master = MasterBlock(Life.INITIALISATION, OBJECTS_AT, historical)
+    master = MasterBlock.make(Life.INITIALISATION, OBJECTS_AT, historical)
     flash.write(0, bytes(len(flash.cells)))
     flash.write(MASTER_AT, bytes(master))
     if flash.sync is not None:
@@ -142,7 +139,9 @@ class Tree:
 
     def _mount(self) -> None:
         raw = self._nvm.read(MASTER_AT, MasterBlock.byte_length())
-        self.master = MasterBlock.parse(raw)
+        self.master = found = MasterBlock.parse(raw)
+        if found != MasterBlock.make(found.life, found.end, found.historical):
+            raise MemoryDamaged("the master block fails its checksum")
         self.mf = Directory(0, MF_HEADER, None)
         self.directories = [self.mf]
         self.names: dict[bytes, Directory] = {}
@@ -252,11 +251,12 @@ class Tree:
         end = at + len(raw) + len(body)
         if end > self._size:
             raise StatusError(SW.NO_SPACE)
+        master = MasterBlock.make(self.master.life, end, self.master.historical)
         with self._nvm.atomic():
             # Cells behind the last object are blank, so a body of zeros needs no writing.
             self._nvm.write(at, raw + body if any(body) else raw)
-            self._nvm.write(END_AT, end.to_bytes(4))
-        self.master = replace(self.master, end=end)
+            self._nvm.write(MASTER_AT, bytes(master))
+        self.master = master
         self._take(at)
         self._settle()
 
@@ -274,5 +274,6 @@ class Tree:
 
     def set_chip_life(self, life: Life) -> None:
         """Move the chip as a whole."""
-        self._nvm.write(LIFE_AT, bytes((life,)))
-        self.master = replace(self.master, life=life)
+        master = MasterBlock.make(life, self.master.end, self.master.historical)
+        self._nvm.write(MASTER_AT, bytes(master))
+        self.master = master
