@@ -32,5 +32,6 @@ def activate(client: HrssClient, old: str, new: str) -> None:
     """
     if new == INITIAL_PIN:
         raise InitialPinInForce("the PIN cannot be changed to the initial PIN")
-    client.change_pin(old, new)
-    client.verify(new)
+    with client.card.transaction():
+        client.change_pin(old, new)
+        client.verify(new)

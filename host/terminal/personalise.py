@@ -62,6 +62,8 @@ CARD_CLASS: Final = "3"
 """卡的类别: 3 is taken to mean a card with a bank application (1 without)."""
 KEY_TRIES: Final = 15
 """Wrong authentications until a key is blocked."""
+UNIQUE: Final = 8
+"""Bytes of the chip's own number, the last ones of the ATR."""
 _DEBIT_SFI: Final = 1
 
 
@@ -80,27 +82,31 @@ def personalise(card: Card, holder: Holder, keys: MemoryKeys, generation: str = 
         HolderData: _holder_data(holder),
         HouseholdData: HouseholdData("", "", ""),
     }
-    for directory in DIRECTORIES:
-        if directory is not SSSE:
-            _go(card, MF_FID)
-            _go(card, SSSE_FID)
-        _create_directory(card, directory)
-        for spec in directory.keys:
-            _write_key(card, spec, keys.card_key(spec, holder.region, unique).reveal())
-        for file in directory.files:
-            _create_file(card, file, contents.get(file.content) if file.content else None)
-    _go(card, MF_FID)
-    _create_bank_application(card, holder)
-    _go(card, MF_FID)
-    card.send(ACTIVATE_FILE, None, None)
+    with card.transaction():
+        for directory in DIRECTORIES:
+            if directory is not SSSE:
+                _go(card, MF_FID)
+                _go(card, SSSE_FID)
+            _create_directory(card, directory)
+            for spec in directory.keys:
+                _write_key(card, spec, keys.card_key(spec, holder.region, unique).reveal())
+            for file in directory.files:
+                _create_file(card, file, contents.get(file.content) if file.content else None)
+        _go(card, MF_FID)
+        _create_bank_application(card, holder)
+        _go(card, MF_FID)
+        card.send(ACTIVATE_FILE, None, None)
 
 
 def _unique_number(atr: bytes) -> bytes:
     """T6 to TD of the ATR: the chip's own 8 bytes."""
     try:
-        return Atr.parse(atr).historical[-8:]
+        historical = Atr.parse(atr).historical
     except FormatError as error:
         raise CardMisspoke(str(error)) from None
+    if len(historical) < UNIQUE:
+        raise CardMisspoke(f"ATR: {len(historical)} historical bytes hold no chip number")
+    return historical[-UNIQUE:]
 
 
 def _issuer_data(holder: Holder, unique: bytes, keys: MemoryKeys, generation: str) -> IssuerData:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -13,7 +14,9 @@ from host.channel import Channel
 from host.cli.testcard import TEST_HOLDER, issue_test_card
 from host.clients.hrss import MAX_RECORDS, HrssClient
 from host.faults import CardMisspoke, CardRefused, InitialPinInForce, NotAllowed, PinWrong
+from host.keys import MemoryKeys
 from host.terminal.hrss import activate, begin_transaction
+from host.terminal.personalise import personalise
 
 
 class Habit(Channel):
@@ -24,9 +27,21 @@ class Habit(Channel):
         self._otherwise = otherwise
         self.atr = self._chip.reset()
         self.seen: list[bytes] = []
+        self.held = 0
+        self.alone: list[bool] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.held += 1
+        try:
+            yield
+        finally:
+            self.held -= 1
 
     def _exchange(self, command: bytes) -> bytes:
         self.seen.append(command)
+        # A transaction that began for this command alone does not count.
+        self.alone.append(self.held > bool(len(command) > 5))
         answer = self._otherwise(command)
         return self._chip.transmit(command) if answer is None else answer
 
@@ -142,3 +157,19 @@ def test_an_fci_that_is_none_or_of_another_application_is_not_believed(fci: str)
 def test_a_card_may_answer_select_without_an_fci() -> None:
     client, _ = client_of(lambda command: b"\x90\x00" if command[1] == 0xA4 else None)
     assert b"" == client.fci
+
+
+def test_nobody_can_come_between_the_change_of_a_pin_and_its_proof() -> None:
+    client, channel = client_of(lambda _: None)
+    channel.alone.clear()
+    activate(client, "123456", "80471965")
+    assert [True, True] == channel.alone
+
+
+def test_personalisation_is_one_transaction_and_wants_a_chip_with_a_number() -> None:
+    channel = Habit(lambda _: b"\x90\x00")
+    personalise(Card(channel), TEST_HOLDER, MemoryKeys())
+    assert {True} == set(channel.alone)
+    channel.atr = bytes.fromhex("3B0100")
+    with pytest.raises(CardMisspoke, match="hold no chip number"):
+        personalise(Card(channel), TEST_HOLDER, MemoryKeys())
