@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from apdu.crypto.tdes import BLOCK, diversify
+from apdu.crypto.derive import FACTOR, diversify
+from apdu.crypto.tdes import TDES
 from apdu.secret import Secret
 from apdu.wire.hrss import KeySpec
 
@@ -38,9 +39,9 @@ class MemoryKeys:
         diversified by usage and id, four times over (a choice of this project).
         """
         name = bytes((spec.psam_usage, spec.psam_id))
-        key = diversify(self._root.reveal(), name * (BLOCK // len(name)))
+        key = diversify(TDES.key(self._root.reveal()), name * (FACTOR // len(name)))
         for factor in factors(region, unique)[-(spec.psam_usage >> 5) :]:
-            key = diversify(key, factor)
+            key = diversify(TDES.key(key), factor)
         return Secret(key)
 
     def __repr__(self) -> str:

@@ -1,40 +1,140 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Triple DES: blocks, the retail MAC, and key diversification (3DES 算法)."""
+"""Triple DES (3DES), and single DES where cards still use it: a key of 8 bytes.
+
+The library's DES takes three keys, so one of 8 bytes is taken three times, one of 16 bytes as
+K1 K2 K1. Parity bits are not looked at (ISO/IEC 18033-3 ignores them as well).
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from struct import Struct
+from typing import TYPE_CHECKING, Any, Final
+
+from apdu.crypto.padding import Padding, method_2
+from apdu.crypto.suite import BlockKey, Chain, Suite, ecb, zero_cbc
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher
 
 BLOCK: Final = 8
-"""Bytes of a block."""
 KEY: Final = 16
 """Bytes of a double-length key."""
 
+_number: Final = Struct(">Q").unpack_from
+_block: Final = Struct(">Q").pack
+_TAILS: Final = [method_2(bytes(n), BLOCK)[n:] for n in range(BLOCK)]
+_MARKED: Final = 0x80 << 56
+"""The block that padding method 2 adds to whole blocks, as a number."""
 
-def encrypt(key: bytes, data: bytes) -> bytes:
-    """ECB over whole blocks. `key`: 8 (single DES) or 16 bytes."""
+
+class TdesKey(BlockKey):
+    """A key of 8, 16 or 24 bytes; its MAC is the retail MAC."""
+
+    __slots__ = ("_macs",)
+
+    def __init__(self, suite: Suite, value: bytes) -> None:
+        super().__init__(suite, value)
+        self._macs: list[list[Any]] = []
+
+    def _ecb(self) -> Cipher[Any]:
+        return _cipher(self._value, ecb())
+
+    def mac(self, data: bytes, padding: Padding = method_2) -> bytes:
+        """MAC algorithm 3 of ISO/IEC 9797-1 (retail MAC); for a key of 8 bytes algorithm 1.
+
+        CBC under the first key alone, and the last block under the whole key. Written out,
+        because every script, cryptogram and session of a 3DES card passes here.
+        """
+        if padding is not method_2:
+            data = padding(data, BLOCK)
+            cut = len(data) - BLOCK
+            (final,) = _number(data, cut)
+        elif odd := len(data) % BLOCK:
+            cut = len(data) - odd
+            (final,) = _number(data[cut:] + _TAILS[odd])
+        else:
+            cut = len(data)
+            final = _MARKED
+        try:
+            kept = self._macs.pop()
+        except IndexError:
+            kept = [_cipher(self._value[:BLOCK], zero_cbc(BLOCK)).encryptor().update, 0]
+            kept.append(self._ecb().encryptor().update)
+        chain, last, whole = kept
+        if cut:
+            # The context goes on from its last block, so that is taken out of the first one.
+            (first,) = _number(data)
+            done = chain(_block(first ^ last) + data[BLOCK:cut])
+            (last,) = _number(done, cut - BLOCK)
+            kept[1] = last
+            final ^= last
+        mac: bytes = whole(_block(final))
+        self._macs.append(kept)
+        return mac
+
+    def cbc_mac(self, data: bytes, padding: Padding = method_2) -> bytes:
+        """MAC algorithm 1 of ISO/IEC 9797-1 under the whole key."""
+        blocks = padding(data, BLOCK)
+        try:
+            chain = self._chains.pop()
+        except IndexError:
+            chain = Chain(_cipher(self._value, zero_cbc(BLOCK)), BLOCK)
+        last = chain.run(blocks)
+        self._chains.append(chain)
+        return last.to_bytes(BLOCK)
+
+
+class Tdes(Suite):
+    name, number, block, key_lengths = "3DES", 1, BLOCK, (16, 8, 24)
+
+    def _make(self, value: bytes) -> TdesKey:
+        return TdesKey(self, value)
+
+    def remarks(self, value: bytes) -> tuple[str, ...]:
+        found = list(super().remarks(value))
+        parts = [value[at : at + BLOCK] for at in range(0, len(value), BLOCK)]
+        if value != odd_parity(value):
+            found.append("parity is not odd")
+        if any(odd_parity(part) in _WEAK for part in parts):
+            found.append("a part is a weak or semi-weak DES key")
+        if len(set(map(odd_parity, parts))) < min(len(parts), 2):
+            found.append("its parts are equal, so it is single DES")
+        return tuple(found)
+
+
+_PARITY: Final = bytes(byte & 0xFE | (byte >> 1).bit_count() & 1 ^ 1 for byte in range(0x100))
+_WEAK: Final = frozenset(
+    bytes.fromhex(each)
+    for each in (
+        # weak (NIST SP 800-67 3.3.2), then semi-weak
+        "0101010101010101 FEFEFEFEFEFEFEFE E0E0E0E0F1F1F1F1 1F1F1F1F0E0E0E0E "
+        "011F011F010E010E 1F011F010E010E01 01E001E001F101F1 E001E001F101F101 "
+        "01FE01FE01FE01FE FE01FE01FE01FE01 1FE01FE00EF10EF1 E01FE01FF10EF10E "
+        "1FFE1FFE0EFE0EFE FE1FFE1FFE0EFE0E E0FEE0FEF1FEF1FE FEE0FEE0FEF1FEF1"
+    ).split()
+)
+
+
+def odd_parity(key: bytes) -> bytes:
+    """The key with every lowest bit set so that each byte has an odd number of ones."""
+    return key.translate(_PARITY)
+
+
+@cache
+def _library() -> Any:
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-    from cryptography.hazmat.primitives.ciphers import Cipher, modes
+    from cryptography.hazmat.primitives.ciphers import Cipher
 
-    # The library takes three keys: single DES is one key three times, double length K1 K2 K1.
-    whole = key * 3 if len(key) == BLOCK else key + key[:BLOCK]
-    return Cipher(TripleDES(whole), modes.ECB()).encryptor().update(data)  # noqa: S305 - the card's
+    return Cipher, TripleDES
 
 
-def retail_mac(key: bytes, data: bytes) -> bytes:
-    """MAC of 8 bytes: ISO 9797-1 algorithm 3, padding method 2, zero IV."""
-    padded = data + b"\x80"
-    padded += bytes(-len(padded) % BLOCK)
-    chained = bytes(BLOCK)
-    for at in range(0, len(padded) - BLOCK, BLOCK):
-        chained = encrypt(key[:BLOCK], _xor(chained, padded[at : at + BLOCK]))
-    return encrypt(key, _xor(chained, padded[-BLOCK:]))
+def _cipher(value: bytes, mode: Any) -> Cipher[Any]:
+    make, algorithm = _library()
+    if len(value) != 3 * BLOCK:
+        value = value * 3 if len(value) == BLOCK else value + value[:BLOCK]
+    made: Cipher[Any] = make(algorithm(value), mode)
+    return made
 
 
-def diversify(key: bytes, factor: bytes) -> bytes:
-    """The 16-byte key of a card, city or province: factor and its complement, enciphered."""
-    return encrypt(key, factor + _xor(factor, b"\xff" * BLOCK))
-
-
-def _xor(a: bytes, b: bytes) -> bytes:
-    return (int.from_bytes(a) ^ int.from_bytes(b)).to_bytes(BLOCK)
+TDES: Final = Tdes()

@@ -13,7 +13,7 @@ from operator import xor
 from typing import Final
 
 from apdu.atr import Atr
-from apdu.crypto.tdes import retail_mac
+from apdu.crypto.tdes import TDES
 from apdu.errors import FormatError
 from apdu.tlv import SimpleTlv, parse_simple
 from apdu.wire.access import ALWAYS, NEVER
@@ -114,7 +114,7 @@ def _issuer_data(holder: Holder, unique: bytes, keys: MemoryKeys, generation: st
     key = keys.card_key(irk, holder.region, unique)
     number = bytes.fromhex(holder.region) + RID + unique[-4:]
     return IssuerData(
-        identification=number + retail_mac(key.reveal(), number)[:4],
+        identification=number + TDES.key(key.reveal()).mac(number)[:4],
         card_class=CARD_CLASS,
         version=SPEC_VERSIONS[generation],
         issuer=_issuer_number(holder.region),

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The suites there are, by the number that a key's header names them with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apdu.crypto.sm4 import SM4
+from apdu.crypto.suite import Suite
+from apdu.crypto.tdes import TDES
+
+SUITES: Final[dict[int, Suite]] = {suite.number: suite for suite in (TDES, SM4)}
