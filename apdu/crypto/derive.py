@@ -50,7 +50,7 @@ def udk_factor(pan: str, psn: str = "00", option: str = "A") -> bytes:
     _digits("PAN", pan, 8, 19)
     _digits("PSN", psn, 2, 2)
     if option not in ("A", "B"):
-        raise FormatError(f"option: {option!r}, must be A or B")
+        raise FormatError("option: must be A or B")
     if option == "A" or len(pan) <= 16:
         return bytes.fromhex((pan + psn).zfill(16)[-16:])
     text = pan + psn
@@ -125,11 +125,13 @@ def derive_many(key: BlockKey, blocks: bytes, threads: int = 1) -> bytes:
 
     `blocks` holds 16 bytes a card, factor and complement (see `factors_with_complement`).
     With more than one thread the work is shared out; the ciphers let go of the interpreter.
-    Raises FormatError when the bytes are not whole cards.
+    Raises FormatError when the bytes are not whole cards, or nobody is to work.
     """
     if len(blocks) % (2 * FACTOR):
         raise FormatError(f"blocks: {len(blocks)} bytes, must be {2 * FACTOR} for each card")
-    if threads < 2:
+    if threads < 1:
+        raise FormatError(f"threads: {threads}, must be at least 1")
+    if threads == 1:
         return key.encrypt(blocks)
     share = -(-len(blocks) // (threads * 2 * FACTOR)) * 2 * FACTOR or 1
     with ThreadPoolExecutor(threads) as pool:

@@ -24,7 +24,7 @@ class Sm4Key(BlockKey):
         return _cipher(self._value, ecb())
 
     def cbc_mac(self, data: bytes, padding: Padding = method_2) -> bytes:
-        blocks = padding(data, BLOCK)
+        blocks = self._padded(data, padding)
         try:
             chain = self._chains.pop()
         except IndexError:

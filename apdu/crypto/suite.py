@@ -74,8 +74,21 @@ class BlockKey(ABC):
         """MAC algorithm 1 of ISO/IEC 9797-1: the last block of CBC with zero IV."""
 
     def check_value(self, length: int = CHECK_VALUE) -> bytes:
-        """The first bytes of an enciphered zero block: tells keys apart, gives none away."""
-        return self.encrypt(bytes(self.suite.block))[:length]
+        """The first bytes of an enciphered zero block: tells keys apart, gives none away.
+
+        `length`: 1 to the bytes of a block; banks show 3. Raises FormatError for others.
+        """
+        block = self.suite.block
+        if not 0 < length <= block:
+            raise FormatError(f"check value: {length} bytes, must be 1 to {block}")
+        return self.encrypt(bytes(block))[:length]
+
+    def _padded(self, data: bytes, padding: Padding) -> bytes:
+        """One or more whole blocks, or FormatError: a kept chain must never see less."""
+        blocks = padding(data, self.suite.block)
+        if len(blocks) % self.suite.block or not blocks:
+            raise self._not_blocks(blocks)
+        return blocks
 
     def _not_blocks(self, data: bytes) -> FormatError:
         block = self.suite.block

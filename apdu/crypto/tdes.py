@@ -8,6 +8,7 @@ K1 K2 K1. Parity bits are not looked at (ISO/IEC 18033-3 ignores them as well).
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,7 +48,7 @@ class TdesKey(BlockKey):
         because every script, cryptogram and session of a 3DES card passes here.
         """
         if padding is not method_2:
-            data = padding(data, BLOCK)
+            data = self._padded(data, padding)
             cut = len(data) - BLOCK
             (final,) = _number(data, cut)
         elif odd := len(data) % BLOCK:
@@ -75,7 +76,7 @@ class TdesKey(BlockKey):
 
     def cbc_mac(self, data: bytes, padding: Padding = method_2) -> bytes:
         """MAC algorithm 1 of ISO/IEC 9797-1 under the whole key."""
-        blocks = padding(data, BLOCK)
+        blocks = self._padded(data, padding)
         try:
             chain = self._chains.pop()
         except IndexError:
@@ -98,8 +99,8 @@ class Tdes(Suite):
             found.append("parity is not odd")
         if any(odd_parity(part) in _WEAK for part in parts):
             found.append("a part is a weak or semi-weak DES key")
-        if len(set(map(odd_parity, parts))) < min(len(parts), 2):
-            found.append("its parts are equal, so it is single DES")
+        if any(odd_parity(a) == odd_parity(b) for a, b in pairwise(parts)):
+            found.append("parts beside each other are equal, so it is single DES")
         return tuple(found)
 
 
