@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from books import cases
+from books import book, cases, paths
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import near, object_lists, towers
@@ -39,7 +39,7 @@ simple_items = st.one_of(
 dol_entries = st.builds(
     DolEntry, st.sampled_from([0x9F02, 0x5F2A, 0x95, 0x9A, 0x9F8101]), st.integers(0, 127)
 )
-BOOKS = ("wire/tlv.json", "wire/tlv_published.json")
+BOOKS = [path for path in paths() if book(path)["format"] == "tlv"]
 PARSERS = {"BER": parse, "simple": parse_simple, "DOL": parse_dol}
 BUILDERS: dict[str, Any] = {"BER": build, "simple": build_simple, "DOL": build_dol}
 
