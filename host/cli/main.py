@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from host.cli.opening import card_options, opened
-from host.cli.refusals import DONE, REFUSED, Verbs
+from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
 from host.cli.text import say_json, spaced
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
@@ -163,6 +163,45 @@ def info(card: Path | None, reader: str | None, as_json: bool) -> int:
 
         show(found)
     return DONE if found.sound else REFUSED
+
+
+@cli.group(cls=TightLipped, invoke_without_command=True)
+@click.pass_context
+def key(context: click.Context) -> None:
+    """Look at a key without showing it."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@key.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@as_json_option
+@click.pass_context
+def check(context: click.Context, as_json: bool) -> int:
+    """Check a key: its length, its check value (校验值) in each suite, and what is odd about it.
+
+    Asks for the key in hex without showing it, or reads one line from standard input when that
+    is no terminal; blanks and colons between the digits are for people. It is never taken from
+    the command line, where others could read it.
+
+    A check value is the first three bytes of an enciphered zero block. A key with a remark
+    (weak, wrong parity, equal parts) is a key all the same: the exit status is 0. With --json
+    an object: length in bytes, and suites, each with suite, check_value and remarks.
+    """
+    from host.cli.key_check import check_key, typed_key
+
+    if context.args:
+        raise click.UsageError(
+            "A key is not taken from the command line, where others could read it:"
+            " type it when asked, or send it to standard input."
+        )
+    checked = check_key(typed_key())
+    if as_json:
+        say_json(checked.as_json())
+    else:
+        from host.cli.key_check_view import show
+
+        show(checked)
+    return DONE
 
 
 def main() -> None:

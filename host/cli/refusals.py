@@ -38,6 +38,20 @@ class Verbs(click.Group):
         sys.exit(status)
 
 
+class TightLipped(click.Group):
+    """A group that does not repeat a word it does not know: it may be a key in the wrong place."""
+
+    ignore_unknown_options = True
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            verbs = ", ".join(f"`{name}`" for name in self.list_commands(ctx))
+            raise click.UsageError(f"No such command. There is {verbs}.", ctx)
+        return super().resolve_command(ctx, args)
+
+
 def _report(error: Exception, as_json: bool) -> int:
     """Say what went wrong; an error that is nobody's but ours is raised again."""
     status = _status(error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C-APDUs as a person types them: all are understood, or none is sent."""
+"""Hex as a person types it, and C-APDUs in it: all are understood, or none is sent."""
 
 from __future__ import annotations
 
@@ -38,14 +38,22 @@ def typed_apdus(words: Iterable[str], stdin: BinaryIO, *, whole: bool) -> list[b
     return found
 
 
-def _apdu(text: str, where: str, whole: bool) -> bytes:
+def typed_bytes(text: str, where: str) -> bytes:
+    """Hex digits, blanks and colons between them for people.
+
+    Raises FormatError, which names `where` and never repeats what was typed.
+    """
     digits = text.translate(_BETWEEN)
     for at, character in enumerate(digits, start=1):
         if character not in string.hexdigits:
             raise FormatError(f"{where}: character {at} is not a hex digit")
     if len(digits) % 2:
         raise FormatError(f"{where}: an odd number of hex digits ({len(digits)})")
-    command = bytes.fromhex(digits)
+    return bytes.fromhex(digits)
+
+
+def _apdu(text: str, where: str, whole: bool) -> bytes:
+    command = typed_bytes(text, where)
     if not SHORTEST <= len(command) <= LONGEST:
         hint = "; put an APDU with blanks into quotes" if 0 < len(command) < SHORTEST else ""
         raise FormatError(
