@@ -7,30 +7,35 @@
                                                         chaining 6884
      4  the command exists at this stage of life        6985, a terminated chip 6A81
      5  a chain is complete                             6883; 9000 while it is not
-     6  case, and number of data bytes                  6700
-     7  P1-P2                                           6A86
-     8  data                                            6A80
-     9  access condition                                6982
-    10  the handler
+     6  secure messaging is there and right             6987, 6988; all that was proven is forgotten
+     7  case, and number of data bytes                  6700
+     8  P1-P2                                           6A86
+     9  data                                            6A80
+    10  access condition                                6982
+    11  the handler
 
-Handlers contain no permission checks. Status words raised anywhere below end here.
+From gate 7 on the data is what was protected. Handlers contain no permission checks. Status
+words raised anywhere below end here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, TypeVar
 
 from apdu import cla as class_byte
 from apdu.command import SHORT_NE, decode
 from apdu.errors import FormatError, StatusError
 from apdu.flow import OK, deliver
+from apdu.messaging import Messaging
 from apdu.sw import SW
 from apdu.wire.form import NOTHING, RAW, CommandForm
+from apdu.wire.hrss_commands import CRYPTOGRAM
 from apdu.wire.iso7816 import GET_RESPONSE
-from apdu.wire.perso import Life
-from card_os.access import FREE, Rule, met
+from apdu.wire.perso import KeyUsage, Life
+from card_os.access import FREE, NOTHING_PROVEN, Rule, met
 from card_os.files.records import ElementaryFile
 from card_os.files.tree import Directory, Tree
 from card_os.nvm import Nvm
@@ -46,13 +51,24 @@ _GET_RESPONSE: Final = bytes((GET_RESPONSE.ins,))
 _WRONG_LENGTH: Final = SW.WRONG_LENGTH.to_bytes(2)
 _WRONG_DATA: Final = SW.WRONG_DATA.to_bytes(2)
 _ACTIVATED: Final = Life.ACTIVATED
+_APPENDED: Final = 1
+"""Secure messaging bits of CLA 04 and 84: a MAC is appended; what else they may say is refused."""
+
+
+class Protection(Enum):
+    """Whether a command comes under secure messaging, and how."""
+
+    NONE = "never"
+    OPTIONAL = "may have a MAC"
+    MAC = "must have a MAC"
+    ENCIPHERED = "must have a MAC, and its data is enciphered"
 
 
 class Context:
     """What a handler may reach: memory, world, tree, session, and of this command Ne and the
     target file, where its access condition is found out from one."""
 
-    __slots__ = ("_rom", "ne", "nvm", "session", "table", "target", "tree", "world")
+    __slots__ = ("_rom", "messaging", "ne", "nvm", "session", "table", "target", "tree", "world")
 
     target: ElementaryFile
 
@@ -60,18 +76,23 @@ class Context:
         self.nvm = nvm
         self.world = world
         self.tree = tree
-        self._rom = {application.name: application.commands.entries for application in rom}
+        self._rom = {application.name: application for application in rom}
         self.ne = 0
         self.session = Session(tree.mf, tree.master.life)
-        self.table = self._rom[tree.mf.header.name]
+        self._begin(tree.mf)
+
+    def _begin(self, directory: Directory) -> None:
+        application = self._rom[directory.root.header.name]
+        self.table = application.commands.entries
         """The commands of the selected application."""
+        self.messaging = application.messaging
 
     def enter(self, directory: Directory, *, fresh: bool) -> None:
         """Make a directory current. Another application, or `fresh`: nothing stays proven."""
         life = self.tree.master.life
         if fresh or directory.root is not self.session.directory.root:
             self.session.select(directory, life)
-            self.table = self._rom[directory.root.header.name]
+            self._begin(directory)
         else:
             self.session.move(directory, life)
 
@@ -96,12 +117,19 @@ class Context:
             raise StatusError(SW.REFERENCE_NOT_FOUND)
         return found
 
-    def key(self, kid: int) -> KeyObject:
-        """A key of the current DF, or from below 80 of the application. Or StatusError 6A88."""
-        found = self.session.directory.key(kid)
-        if found is None:
-            raise StatusError(SW.REFERENCE_NOT_FOUND)
-        return found
+    def key(self, kid: int, usage: KeyUsage, version: int | None = None) -> KeyObject:
+        """A key of the current DF, or from below 80 of the application, for one usage.
+
+        Raises StatusError 6A88, 6985 or 6983 as `KeyStore.find` does.
+        """
+        return self.session.directory.keeper(kid).keys.find(kid, usage, version)
+
+    def take_challenge(self) -> bytes:
+        """What GET CHALLENGE gave last, 8 bytes, for one use. StatusError 6984 without one."""
+        challenge, self.session.challenge = self.session.challenge, b""
+        if len(challenge) != CRYPTOGRAM:
+            raise StatusError(SW.REFERENCE_DATA_INVALID)
+        return challenge
 
 
 Handler = Callable[[Context, P, D], bytes | None]
@@ -116,6 +144,7 @@ class Entry:
     form: CommandForm[Any, Any, Any]
     handler: Handler[Any, Any]
     access: Condition[Any] | None
+    messaging: Protection
     life: int
     cla: int
     cases: tuple[bool, bool, bool, bool]
@@ -126,6 +155,8 @@ class Entry:
     """P1-P2 that have come before, and what they mean."""
     parse: Callable[[bytes], Any] | None
     """None where the data is taken as it comes."""
+    bare: bool
+    """Whether it may come without secure messaging."""
 
 
 class CommandTable:
@@ -147,6 +178,7 @@ class CommandTable:
         form: CommandForm[P, D, Any],
         *,
         access: Condition[P] | None = None,
+        messaging: Protection = Protection.NONE,
         life: Stage = IN_USE,
     ) -> Callable[[Handler[P, D]], Handler[P, D]]:
         """Bind a handler and its policy to a form."""
@@ -158,6 +190,7 @@ class CommandTable:
                     form,
                     handler,
                     access,
+                    messaging,
                     int(life),
                     cla=form.cla,
                     cases=(1 in form.cases, 2 in form.cases, 3 in form.cases, 4 in form.cases),
@@ -165,6 +198,7 @@ class CommandTable:
                     longest=form.lc.stop - 1,
                     seen={},
                     parse=None if form.data in plain else form.data.parse,
+                    bare=messaging in (Protection.NONE, Protection.OPTIONAL),
                 )
             )
             return handler
@@ -174,11 +208,15 @@ class CommandTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Application:
-    """An application in the chip's ROM: the DF name it answers to, and its commands."""
+    """An application in the chip's ROM: the DF name it answers to, and its commands.
+
+    `messaging` finds the keys of a protected command, or raises StatusError; None: there is none.
+    """
 
     label: str
     name: bytes
     commands: CommandTable
+    messaging: Callable[[Context], Messaging] | None = None
 
 
 def answer(ctx: Context, raw: bytes) -> bytes:
@@ -195,15 +233,19 @@ def answer(ctx: Context, raw: bytes) -> bytes:
         entry = ctx.table.get(ins)
         if entry is None:
             raise StatusError(SW.INS_NOT_SUPPORTED)
-        more = cla != entry.cla and _is_part(cla, entry)
+        more, secured = _judge_class(cla, entry) if cla != entry.cla else (False, False)
         if not entry.life & session.stage:
             ended = session.stage == TERMINATED
             raise StatusError(SW.NOT_SUPPORTED if ended else SW.CONDITIONS_NOT_SATISFIED)
         if more or session.incoming.header is not None:
+            if secured:
+                raise StatusError(SW.CHAINING_NOT_SUPPORTED)
             whole = session.incoming.add(ins, p1p2, data, more)
             if whole is None:
                 return OK
             data = whole
+        if secured or not entry.bare:
+            data = _open(ctx, entry, raw, data) if secured else _bare(ctx)
         if data:
             fits = entry.cases[3 if ne else 2] and entry.shortest <= len(data) <= entry.longest
         else:
@@ -245,8 +287,8 @@ def _first_seen(entry: Entry, p1p2: int) -> Any:
     return params
 
 
-def _is_part(cla: int, entry: Entry) -> bool:
-    """Judge a class byte that is not plainly the declared one; True for a part of a chain."""
+def _judge_class(cla: int, entry: Entry) -> tuple[bool, bool]:
+    """A class byte that is not plainly the declared one: a part of a chain? a protected command?"""
     try:
         found = class_byte.parse(cla)
     except FormatError:
@@ -255,8 +297,27 @@ def _is_part(cla: int, entry: Entry) -> bool:
         raise StatusError(SW.CLA_NOT_SUPPORTED)
     if found.channel:
         raise StatusError(SW.CHANNEL_NOT_SUPPORTED)
-    if found.messaging:
+    secured = found.messaging == _APPENDED and entry.messaging is not Protection.NONE
+    if found.messaging and (not secured or found.chaining):
         raise StatusError(SW.MESSAGING_NOT_SUPPORTED)
     if found.chaining and not entry.form.chained:
         raise StatusError(SW.CHAINING_NOT_SUPPORTED)
-    return found.chaining
+    return found.chaining, secured
+
+
+def _open(ctx: Context, entry: Entry, raw: bytes, data: bytes) -> bytes:
+    """What a protected command says. When it is not right, nothing that was proven stays so."""
+    if ctx.messaging is None:
+        raise StatusError(SW.MESSAGING_NOT_SUPPORTED)
+    try:
+        enciphered = entry.messaging is Protection.ENCIPHERED
+        return ctx.messaging(ctx).open(raw[:4], data, enciphered=enciphered)
+    except StatusError:
+        ctx.session.status = NOTHING_PROVEN
+        raise
+
+
+def _bare(ctx: Context) -> bytes:
+    """A command that had to be protected and is not."""
+    ctx.session.status = NOTHING_PROVEN
+    raise StatusError(SW.MESSAGING_MISSING)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints the tables of README.md from the code, between its `<!-- table: ... -->` marks.
 
-python docs/tables.py            writes README.md and docs/README.zh.md anew
+python docs/tables.py            writes README.md and the pages in docs/ anew
 python docs/tables.py --check    exit status 1 when that would change them
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "README.zh.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "README.zh.md", ROOT / "docs" / "keys.md")
 sys.path.insert(0, str(ROOT))
 
 from apdu.atr import Atr  # noqa: E402
@@ -51,21 +51,24 @@ def commands() -> str:
                 f"`{form.cla:02X} {ins:02X}`",
                 " ".join(map(str, sorted(form.cases))),
                 _access(entry),
+                entry.messaging.value,
                 _life(entry.life),
                 " ".join(offered[ins]),
                 form.spec,
             )
         )
-    heads = ("command", "CLA INS", "cases", "access", "exists", "in", "source")
+    heads = ("command", "CLA INS", "cases", "access", "secure messaging", "exists", "in", "source")
     return table(heads, rows)
 
 
 def _access(entry: Entry) -> str:
     if entry.access is None:
         return "free"
-    return {"reading": "read rule of the file", "updating": "update rule of the file"}[
-        entry.access.__name__
-    ]
+    return {
+        "reading": "read rule of the file",
+        "updating": "update rule of the file",
+        "shown_puk": "key 06 (PUK)",
+    }[entry.access.__name__]
 
 
 def _life(life: int) -> str:
@@ -134,12 +137,15 @@ def keys() -> str:
                     directory.label,
                     spec.name,
                     f"`{spec.kid:02X}`",
+                    spec.version,
                     spec.usage.name.lower().replace("_", " "),
-                    f"`{spec.psam_usage:02X} {spec.psam_id:02X}`",
+                    f"`{spec.psam.usage:02X} {spec.psam.id:02X}`" if spec.psam else "",
+                    f"`{spec.hsm:04X}`" if spec.hsm is not None else "",
                     f"`{value.hex().upper()}`",
                 )
             )
-    return table(("DF", "key", "KID", "usage", "PSAM usage, id", "*test key*, seed 7"), rows)
+    heads = ("DF", "key", "KID", "version", "usage", "PSAM usage, id", "HSM address")
+    return table((*heads, "*test key*, seed 7"), rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {

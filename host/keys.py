@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Final
 
 from apdu.crypto.derive import FACTOR, diversify
-from apdu.crypto.tdes import TDES
-from apdu.secret import Secret
-from apdu.wire.hrss import KeySpec
+from apdu.crypto.suite import Suite
+from apdu.crypto.suites import SUITES
+from apdu.secret import MASK, Secret
+from apdu.wire.hrss_keys import LEVELS_SHIFT, KeySpec, PsamName
 
 TEST_ROOT: Final = bytes.fromhex("00112233445566778899AABBCCDDEEFF")
 """The test root: published, worthless, and the start of every key of a test card."""
+_CARD_ONLY: Final = 1 << LEVELS_SHIFT
 
 
 def factors(region: str, unique: bytes) -> tuple[bytes, bytes, bytes]:
@@ -26,23 +28,31 @@ def factors(region: str, unique: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 class MemoryKeys:
-    """Master keys in memory: test keys only."""
+    """Master keys in memory: test keys only. One root makes the masters of every slot."""
 
-    def __init__(self, root: Secret | None = None) -> None:
+    def __init__(self, root: Secret | None = None, suite: Suite = SUITES[1]) -> None:
+        self.suite = suite
         self._root = root or Secret(TEST_ROOT)
+
+    def master(self, name: PsamName) -> Secret:
+        """The 16-byte master key that a PSAM knows by this name.
+
+        The root diversified by usage and id, four times over (a choice of this project).
+        """
+        factor = bytes((name.usage, name.id)) * (FACTOR // 2)
+        return Secret(diversify(self.suite.key(self._root.reveal()), factor))
 
     def card_key(self, spec: KeySpec, region: str, unique: bytes) -> Secret:
         """The 16-byte key of one card for one slot of the key table.
 
-        The upper three bits of the PSAM usage say over how many levels it is diversified
-        (1 card, 2 city and card, 3 also province). The master of a slot is the test root
-        diversified by usage and id, four times over (a choice of this project).
+        Diversified over as many levels as its PSAM name says. Keys that no PSAM has are
+        diversified over the card alone, from a master named by usage and KID.
         """
-        name = bytes((spec.psam_usage, spec.psam_id))
-        key = diversify(TDES.key(self._root.reveal()), name * (FACTOR // len(name)))
-        for factor in factors(region, unique)[-(spec.psam_usage >> 5) :]:
-            key = diversify(TDES.key(key), factor)
+        name = spec.psam or PsamName(_CARD_ONLY | spec.usage, spec.kid)
+        key = self.master(name).reveal()
+        for factor in factors(region, unique)[-name.levels :]:
+            key = diversify(self.suite.key(key), factor)
         return Secret(key)
 
     def __repr__(self) -> str:
-        return "MemoryKeys(•••)"
+        return f"MemoryKeys({MASK})"

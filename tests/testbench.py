@@ -19,7 +19,8 @@ from apdu.wire.access import (
 )
 from apdu.wire.codes import pin_bytes
 from apdu.wire.form import NOTHING, CommandForm
-from apdu.wire.hrss import CHANGE_PIN, SSSE_NAME, PinChange
+from apdu.wire.hrss import SSSE_NAME
+from apdu.wire.hrss_commands import CHANGE_PIN, PinChange
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     SELECT,
@@ -42,7 +43,6 @@ from apdu.wire.perso import (
     KeyRef,
     KeyUsage,
 )
-from card_os.access import key_proof
 from card_os.apps.debit import DEBIT
 from card_os.apps.hrss import HRSS
 from card_os.apps.root import ROOT
@@ -110,9 +110,8 @@ _proofs = CommandTable()
 
 @_proofs.on(PROVE)
 def prove(ctx: Context, ref: KeyRef, _: None) -> None:
-    """What EXTERNAL AUTHENTICATE will do once the cryptogram was right."""
-    key = ctx.key(ref.kid)
-    ctx.session.status |= {key_proof(key.kid)}
+    """What EXTERNAL AUTHENTICATE does once the cryptogram was right, in one command."""
+    ctx.session.status |= ctx.key(ref.kid, KeyUsage.EXTERNAL_AUTHENTICATE).proof
 
 
 BENCH_ROM = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HRSS application (人力资源和社会保障应用): names, files, items, keys and its own command.
+"""The HRSS application (人力资源和社会保障应用): names, files and items.
 
 Layouts and codes as observed on cards of LD/T 32-2015, generation 2.0. This is the one place
 that knows them: the personaliser creates from these tables, clients read by them, the README
@@ -17,9 +17,19 @@ from apdu.tlv import build as build_tlv
 from apdu.tlv import tlv
 from apdu.wire.access import ALWAYS, NEVER, Access, Key, Pin, any_of
 from apdu.wire.codes import CHARSET
-from apdu.wire.fields import day, digits, item, raw, rest, terminated, text, wire
-from apdu.wire.form import NOTHING, CommandForm, Fixed
-from apdu.wire.perso import FileKind, KeyUsage
+from apdu.wire.fields import day, digits, item, raw, text, wire
+from apdu.wire.hrss_keys import (
+    DF01_KEYS,
+    DF02_KEYS,
+    DF03_KEYS,
+    DF04_KEYS,
+    DF05_KEYS,
+    DF06_KEYS,
+    DF07_KEYS,
+    SSSE_KEYS,
+    KeySpec,
+)
+from apdu.wire.perso import FileKind
 from apdu.wire.record import Record, record
 
 SSSE_NAME = "sx1.sh.社会保障".encode(CHARSET)
@@ -140,17 +150,6 @@ class EfSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class KeySpec:
-    """A key slot: KID on the card, usage, and how its PSAM names it (usage byte and key id)."""
-
-    name: str
-    kid: int
-    usage: KeyUsage
-    psam_usage: int
-    psam_id: int
-
-
-@dataclass(frozen=True, slots=True)
 class DfSpec:
     """A directory of the application."""
 
@@ -170,7 +169,6 @@ class DfSpec:
         return build_tlv([tlv(0x6F, [name, tlv(0xA5, [tlv(0x88, b"\x1e")])])])
 
 
-_EXTERNAL, _INTERNAL = KeyUsage.EXTERNAL_AUTHENTICATE, KeyUsage.INTERNAL_AUTHENTICATE
 _TLV, _TRANSPARENT = FileKind.LINEAR_VARIABLE_TLV, FileKind.TRANSPARENT
 UKSSSE, RK1DF01, UK1DF01, UK7DF01 = Key(0x04), Key(0x88), Key(0x83), Key(0x8A)
 
@@ -183,13 +181,7 @@ SSSE = DfSpec(
         EfSpec(0xEF05, "发卡机构基本数据文件", "issuer", _TLV, ALWAYS, UKSSSE, IssuerData),
         EfSpec(0xEF06, "持卡人基本信息", "holder", _TLV, ALWAYS, UKSSSE, HolderData),
     ),
-    keys=(
-        KeySpec("IRK", 0x00, _INTERNAL, 0x67, 0x08),
-        KeySpec("STK", 0x02, KeyUsage.MESSAGING, 0x48, 0x09),
-        KeySpec("UKSSSE", 0x04, _EXTERNAL, 0x48, 0x12),
-        KeySpec("PUK", 0x06, _EXTERNAL, 0x48, 0x10),
-        KeySpec("RKSSSE", 0x0A, _EXTERNAL, 0x67, 0x0A),
-    ),
+    keys=SSSE_KEYS,
 )
 DF01 = DfSpec(
     0xDF01,
@@ -208,42 +200,18 @@ DF01 = DfSpec(
         ),
         EfSpec(0xEF16, "预留1", "reserved", _TRANSPARENT, ALWAYS, UK7DF01, size=0x128),
     ),
-    keys=(
-        KeySpec("STKDF01", 0x82, KeyUsage.MESSAGING, 0x46, 0x20),
-        KeySpec("UK1DF01", 0x83, _EXTERNAL, 0x48, 0x42),
-        KeySpec("RK1DF01", 0x88, _EXTERNAL, 0x67, 0x2E),
-        KeySpec("UK7DF01", 0x8A, _EXTERNAL, 0x47, 0x30),
-    ),
+    keys=DF01_KEYS,
 )
 DIRECTORIES = (
     SSSE,
     DF01,
-    DfSpec(0xDF02, RID + b"\x01", "DF02", "就业与失业信息区"),
-    DfSpec(0xDF03, RID + b"\x02", "DF03", "社会保险信息区一"),
-    DfSpec(0xDF04, RID + b"\x03", "DF04", "社会保险信息区二（医疗）"),
+    DfSpec(0xDF02, RID + b"\x01", "DF02", "就业与失业信息区", keys=DF02_KEYS),
+    DfSpec(0xDF03, RID + b"\x02", "DF03", "社会保险信息区一", keys=DF03_KEYS),
+    DfSpec(0xDF04, RID + b"\x03", "DF04", "社会保险信息区二（医疗）", keys=DF04_KEYS),
+    DfSpec(0xDF05, RID + b"\x05", "DF05", "扩展应用区一", keys=DF05_KEYS),
+    DfSpec(0xDF06, RID + b"\x06", "DF06", "扩展应用区二", keys=DF06_KEYS),
+    DfSpec(0xDF07, RID + b"\x04", "DF07", "人事人才信息区", keys=DF07_KEYS),
 )
 """SSSE first, then the directories below it, in the order in which they are created."""
 DF_CONDITION = NEVER
 """A DF is neither read nor updated as such."""
-
-
-@record
-class PinChange(Record):
-    """Data of CHANGE PIN: the old PIN, FF, the new PIN, both packed BCD."""
-
-    old: bytes = wire(terminated(0xFF), secret=True)
-    new: bytes = wire(rest(), secret=True)
-
-
-CHANGE_PIN = CommandForm(
-    "CHANGE PIN",
-    0x5E,
-    Fixed(0x0100),
-    PinChange,
-    NOTHING,
-    cases=frozenset({3}),
-    cla=0x80,
-    lc=range(1, 18),
-    secret=True,
-    spec="LD/T 32.5, coding observed",
-)

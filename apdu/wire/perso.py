@@ -50,13 +50,30 @@ class KeyUsage(IntEnum):
 
     MASTER = 0x00
     INTERNAL_AUTHENTICATE = 0x01
+    """The card proves itself (IRK)."""
     EXTERNAL_AUTHENTICATE = 0x02
+    """The terminal proves itself (RKxx, UKxx, PUK)."""
     MESSAGING = 0x03
+    """MAC and encipherment of commands (STK)."""
+    LOCK = 0x04
+    """MAC of APPLICATION BLOCK and UNBLOCK (LK)."""
+    CARD_BLOCK = 0x05
+    """BK; that it blocks the card is our reading."""
+    PURCHASE = 0x06
+    """MACs of the medical debit (DPK)."""
+    LOAD = 0x07
+    """DLK."""
+    TAC = 0x08
+    """Transaction authorisation cryptogram (DTK)."""
+    SETTLEMENT = 0x09
+    """Settlement files (DSK)."""
+    DERIVATION = 0x20
+    """A master key in a PSAM: cards' keys are derived from it, nothing else."""
     PIN = 0x3A
 
 
 class Algorithm(IntEnum):
-    """The algorithm a key is for."""
+    """The algorithm a key is for: the number of its suite (`apdu.crypto.suites`)."""
 
     NONE = 0x00
     TDES = 0x01

@@ -14,6 +14,8 @@ HRSS = Application(
         files.commands,
         authentication.challenge,
         authentication.pin,
+        authentication.keys,
         administration.commands,
     ),
+    messaging=authentication.stk_messaging,
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from apdu.crypto.suites import SUITES
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.codes import is_pin
@@ -25,7 +26,8 @@ from card_os.session import Stage
 
 commands = CommandTable()
 
-_KEY_LENGTH = {Algorithm.TDES: 16, Algorithm.SM4: 16}
+_KEY_LENGTH = 16
+"""Bytes of a card's key, in every suite."""
 
 
 @commands.on(CREATE_FILE, life=Stage.INITIALISATION)
@@ -44,7 +46,7 @@ def write_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
     if block.usage is KeyUsage.PIN:
         fits = block.algorithm is Algorithm.NONE and not block.version and is_pin(block.value)
     else:
-        fits = len(block.value) == _KEY_LENGTH.get(block.algorithm)
+        fits = block.algorithm in SUITES and len(block.value) == _KEY_LENGTH
     if not fits:
         raise StatusError(SW.WRONG_DATA)
     ctx.tree.add_secret(ctx.session.directory, ref.kid, block)

@@ -1,24 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PIN and challenge (ISO 7816-4 11.5, LD/T 32)."""
+"""PIN, keys and challenge (ISO 7816-4 11.5, LD/T 32)."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from apdu.crypto.derive import authentication, challenge_key
 from apdu.errors import StatusError
+from apdu.messaging import Messaging, challenge_messaging
 from apdu.sw import SW
+from apdu.wire.access import Key
 from apdu.wire.codes import is_pin
-from apdu.wire.hrss import CHANGE_PIN, PIN_REFERENCE, PinChange
+from apdu.wire.hrss import PIN_REFERENCE
+from apdu.wire.hrss_commands import (
+    CHANGE_PIN,
+    EXTERNAL_AUTHENTICATE,
+    INTERNAL_AUTHENTICATE,
+    PIN_CHANGE_UNBLOCK,
+    ExternalData,
+    InternalData,
+    KeyNumber,
+    PinChange,
+    PinService,
+    PinServiceRef,
+)
+from apdu.wire.hrss_keys import LOCAL_STK, PUK, STK
 from apdu.wire.iso7816 import GET_CHALLENGE, VERIFY, PinRef
-from card_os.dispatch import CommandTable, Context
+from apdu.wire.perso import KeyUsage
+from card_os.access import Rule, key_proof, rule
+from card_os.dispatch import CommandTable, Context, Protection
 from card_os.secrets.pins import TRIES_LEFT
 from card_os.session import IN_USE, Stage
 
 CHALLENGE_LENGTHS: Final = (4, 8, 16)
 USUAL_CHALLENGE: Final = 8
 
+_PUK_SHOWN: Final = rule(Key(PUK))
+
 challenge = CommandTable()
 pin = CommandTable()
+keys = CommandTable()
 
 
 @challenge.on(GET_CHALLENGE, life=IN_USE | Stage.BLOCKED)
@@ -55,3 +76,64 @@ def change_pin(ctx: Context, _: None, change: PinChange) -> None:
         raise StatusError(SW.WRONG_DATA)
     ctx.session.status -= target.proof
     target.change(change.old, change.new)
+
+
+def shown_puk(ctx: Context, ref: PinServiceRef) -> Rule:
+    """The service desk has authenticated with PUK."""
+    return _PUK_SHOWN
+
+
+@pin.on(PIN_CHANGE_UNBLOCK, access=shown_puk, messaging=Protection.ENCIPHERED)
+def pin_change_unblock(ctx: Context, ref: PinServiceRef, new: bytes) -> None:
+    """Give the PIN all its tries again, and with RELOAD a new value; it is then to be verified.
+
+    A reload may set the initial PIN, as service desks do.
+    """
+    target = ctx.pin(PIN_REFERENCE)
+    if ref.service is PinService.UNBLOCK:
+        if new:
+            raise StatusError(SW.WRONG_LENGTH)
+        ctx.session.status -= target.proof
+        target.unblock()
+        return
+    if not new:
+        raise StatusError(SW.WRONG_LENGTH)
+    if not is_pin(new):
+        raise StatusError(SW.WRONG_DATA)
+    ctx.session.status -= target.proof
+    target.reload(new)
+
+
+@keys.on(INTERNAL_AUTHENTICATE)
+def internal_authenticate(ctx: Context, ref: KeyNumber, given: InternalData) -> bytes:
+    """Prove a key of the card (IRK) over a factor and data of the terminal's."""
+    key = ctx.key(ref.kid, KeyUsage.INTERNAL_AUTHENTICATE, _version(given.version))
+    return authentication(challenge_key(key.cipher, given.factor), given.data)
+
+
+@keys.on(EXTERNAL_AUTHENTICATE)
+def external_authenticate(ctx: Context, ref: KeyNumber, shown: ExternalData) -> None:
+    """Let the terminal prove a key over the last challenge, which is used up by any attempt."""
+    session = ctx.session
+    # An earlier success does not outlive a failure, so it goes first.
+    session.status -= {key_proof(ref.kid)}
+    factor = ctx.take_challenge()
+    key = ctx.key(ref.kid, KeyUsage.EXTERNAL_AUTHENTICATE, _version(shown.version))
+    expected = authentication(challenge_key(key.cipher, factor), shown.data)
+    key.compare(expected, shown.cryptogram)
+    session.status |= key.proof
+
+
+def _version(given: bytes) -> int | None:
+    return given[0] if given else None
+
+
+def stk_messaging(ctx: Context) -> Messaging:
+    """Under the STK of the current DF, or the application's where it has none, and the challenge.
+
+    Which of the two counts is profile choice `messaging-key`.
+    """
+    factor = ctx.take_challenge()
+    local = ctx.session.directory.keys.holds(LOCAL_STK, KeyUsage.MESSAGING)
+    key = ctx.key(LOCAL_STK if local else STK, KeyUsage.MESSAGING)
+    return challenge_messaging(key.cipher, factor)

@@ -27,7 +27,7 @@ from apdu.wire.iso7816 import (
 )
 from apdu.wire.perso import Life
 from card_os.access import Rule
-from card_os.dispatch import CommandTable, Context
+from card_os.dispatch import CommandTable, Context, Protection
 from card_os.files.select import find
 from card_os.session import IN_USE, Stage
 
@@ -78,7 +78,7 @@ def read_record(ctx: Context, ref: RecordRef, _: None) -> bytes:
     return file.all_from(ref.p1)
 
 
-@commands.on(UPDATE_RECORD, access=updating)
+@commands.on(UPDATE_RECORD, access=updating, messaging=Protection.OPTIONAL)
 def update_record(ctx: Context, ref: RecordTarget, data: bytes) -> None:
     file = ctx.session.file = ctx.target
     match ref.mode:
@@ -92,7 +92,7 @@ def update_record(ctx: Context, ref: RecordTarget, data: bytes) -> None:
             file.push(data)
 
 
-@commands.on(APPEND_RECORD, access=updating)
+@commands.on(APPEND_RECORD, access=updating, messaging=Protection.OPTIONAL)
 def append_record(ctx: Context, _: AppendTarget, data: bytes) -> None:
     ctx.session.file = ctx.target
     ctx.target.append(data)
@@ -107,7 +107,7 @@ def read_binary(ctx: Context, ref: Offset | SfiOffset, _: None) -> bytes:
     return found
 
 
-@commands.on(UPDATE_BINARY, access=updating)
+@commands.on(UPDATE_BINARY, access=updating, messaging=Protection.OPTIONAL)
 def update_binary(ctx: Context, ref: Offset | SfiOffset, data: bytes) -> None:
     file = ctx.session.file = ctx.target
     file.update_binary(ref.offset, data)

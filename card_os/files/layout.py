@@ -21,7 +21,7 @@ from apdu.wire.perso import Algorithm, KeyUsage, Life
 from apdu.wire.record import Record, record
 from card_os.nvm import JOURNAL_SIZE
 
-LAYOUT_VERSION: Final = 1
+LAYOUT_VERSION: Final = 2
 HISTORICAL: Final = 13
 """Historical bytes of the ATR."""
 
@@ -73,11 +73,15 @@ def object_check(kind: int, owner: int, header: bytes, body: int) -> int:
 
 @record
 class SecretHeader(Record):
-    """A key or PIN: reference, usage, version, algorithm, tries; a PIN also its first value."""
+    """A key or PIN: reference, usage, version, algorithm, tries; a PIN also its first value.
+
+    `scope` is the PSAM usage byte of a master key, 00 for everything else.
+    """
 
     reference: int = wire(uint(1))
     usage: KeyUsage = wire(choice(KeyUsage))
     version: int = wire(uint(1))
     algorithm: Algorithm = wire(choice(Algorithm))
     limit: int = wire(uint(1))
+    scope: int = wire(uint(1), default=0)
     initial: bytes = wire(counted(rest()), default=b"", secret=True)

@@ -28,7 +28,7 @@ from card_os.files.layout import (
 from card_os.files.records import KINDS, ElementaryFile, body_size
 from card_os.nvm import Flash, MemoryDamaged, Nvm
 from card_os.secrets import keys, pins
-from card_os.secrets.keys import KeyObject
+from card_os.secrets.keys import KeyObject, KeyStore
 from card_os.secrets.pins import PinObject
 
 MF_FID: Final = 0x3F00
@@ -78,7 +78,7 @@ class Directory:
         self.by_fid: dict[int, ElementaryFile] = {}
         self.by_sfi: dict[int, ElementaryFile] = {}
         self.pins: dict[int, PinObject] = {}
-        self.keys: dict[int, KeyObject] = {}
+        self.keys = KeyStore()
 
     def depth(self) -> int:
         """1 for the MF, one more for each level below."""
@@ -87,10 +87,6 @@ class Directory:
     def pin(self, reference: int) -> PinObject | None:
         """A PIN: from 80 of this directory itself, below 80 of its application."""
         return self.keeper(reference).pins.get(reference)
-
-    def key(self, kid: int) -> KeyObject | None:
-        """A key, as with PINs."""
-        return self.keeper(kid).keys.get(kid)
 
     def keeper(self, reference: int) -> Directory:
         """The directory that PINs and keys of this reference belong to, seen from here."""
@@ -180,7 +176,7 @@ class Tree:
         if header.usage is KeyUsage.PIN:
             owner.pins[header.reference] = PinObject(self._nvm, at, header)
         else:
-            owner.keys[header.reference] = KeyObject(self._nvm, at, header, size)
+            owner.keys.add(KeyObject(self._nvm, at, header, size))
 
     def _take_file(
         self, owner: Directory, header: FileHeader, at: int, life: Life, life_at: int
@@ -222,23 +218,24 @@ class Tree:
         self._add(ObjectKind.FILE, owner, bytes(header), bytes(size))
         return owner.children[header.fid] if is_df else owner.by_fid[header.fid]
 
-    def add_secret(self, owner: Directory, reference: int, block: KeyBlock) -> None:
+    def add_secret(self, owner: Directory, reference: int, block: KeyBlock, scope: int = 0) -> None:
         """Store a key or PIN. Raises StatusError 6A80, 6A84 or 6A89."""
         is_pin = block.usage is KeyUsage.PIN
         if not 1 <= block.limit <= 15 or not block.value:
             raise StatusError(SW.WRONG_DATA)
         if owner.keeper(reference) is not owner:  # it would hide the application's own
             raise StatusError(SW.WRONG_DATA)
-        if reference in (owner.pins if is_pin else owner.keys):
-            raise StatusError(SW.FILE_EXISTS)
         header = SecretHeader(
             reference,
             block.usage,
             block.version,
             block.algorithm,
             block.limit,
+            scope,
             block.value if is_pin else b"",
         )
+        if reference in owner.pins if is_pin else owner.keys.has(header):
+            raise StatusError(SW.FILE_EXISTS)
         store = pins if is_pin else keys
         body = store.body(block.value, block.limit)
         self._add(ObjectKind.SECRET, owner, bytes(header), body)

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from hmac import compare_digest
+
+from apdu.crypto.suite import BlockKey
+from apdu.crypto.suites import SUITES
 from apdu.errors import StatusError
-from apdu.secret import Secret
 from apdu.sw import SW
-from apdu.wire.perso import Algorithm, KeyUsage
+from apdu.wire.perso import KeyUsage
+from card_os.access import key_proof
 from card_os.files.layout import SecretHeader
 from card_os.nvm import Nvm
 from card_os.secrets.counters import SIZE, TryCounter, full_row
+from card_os.secrets.pins import TRIES_LEFT
 
 
 def body(value: bytes, limit: int) -> bytes:
@@ -18,27 +23,84 @@ def body(value: bytes, limit: int) -> bytes:
 
 
 class KeyObject:
-    """One key: KID, usage, version, algorithm, tries left, and a value that only works."""
+    """One key: KID, usage, version, tries left, and a value that works but is never shown."""
 
-    __slots__ = ("_at", "_nvm", "_size", "algorithm", "counter", "kid", "usage", "version")
+    __slots__ = ("_at", "_cipher", "_nvm", "_size", "_suite", "counter", "header", "proof")
 
     def __init__(self, nvm: Nvm, at: int, header: SecretHeader, size: int) -> None:
-        self.kid = header.reference
-        self.usage: KeyUsage = header.usage
-        self.version = header.version
-        self.algorithm: Algorithm = header.algorithm
+        self.header = header
+        self.proof = frozenset({key_proof(header.reference)})
         self.counter = TryCounter(nvm, at, header.limit)
+        self._suite = SUITES[header.algorithm]
         self._nvm = nvm
         self._at = at + SIZE
         self._size = size - SIZE
+        self._cipher: BlockKey | None = None
 
-    def value_for(self, usage: KeyUsage) -> Secret:
-        """The value, for one usage. Raises StatusError 6985 for another, 6983 when blocked."""
-        if usage is not self.usage:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-        if not self.counter.left:
-            raise StatusError(SW.AUTH_BLOCKED)
-        return Secret(self._nvm.read(self._at, self._size))
+    @property
+    def cipher(self) -> BlockKey:
+        """The key at work; scheduled when it is first needed, and kept while there is power."""
+        if self._cipher is None:
+            self._cipher = self._suite.key(self._nvm.read(self._at, self._size))
+        return self._cipher
+
+    def compare(self, expected: bytes, shown: bytes) -> None:
+        """Judge what was shown to prove this key: pay for the try, compare, give it back.
+
+        Raises StatusError 63Cx when it is wrong. Right and wrong take the same steps up to there.
+        """
+        self.counter.pay()
+        if not compare_digest(expected, shown):
+            raise StatusError(TRIES_LEFT | self.counter.left)
+        self.counter.give_back()
 
     def __repr__(self) -> str:
-        return f"KeyObject({self.kid:02X}, {self.usage.name}, version {self.version})"
+        header = self.header
+        return f"KeyObject({header.reference:02X}, {header.usage.name}, version {header.version})"
+
+
+class KeyStore:
+    """The keys of one directory. A key is asked for by number and by what it is to do."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self) -> None:
+        self._keys: dict[int, list[KeyObject]] = {}
+
+    def add(self, key: KeyObject) -> None:
+        found = self._keys.setdefault(key.header.reference, [])
+        found.append(key)
+        found.sort(key=lambda each: each.header.version)
+
+    def has(self, header: SecretHeader) -> bool:
+        """Whether there is a key of this number, usage, scope and version already."""
+        return any(
+            (each.header.usage, each.header.scope, each.header.version)
+            == (header.usage, header.scope, header.version)
+            for each in self._keys.get(header.reference, ())
+        )
+
+    def holds(self, kid: int, usage: KeyUsage) -> bool:
+        """Whether there is a key of this number for this usage."""
+        return any(key.header.usage is usage for key in self._keys.get(kid, ()))
+
+    def find(
+        self, kid: int, usage: KeyUsage, version: int | None = None, scope: int = 0
+    ) -> KeyObject:
+        """The key for one usage; without a version, its lowest one.
+
+        Raises StatusError 6A88 when there is none of this number (or version), 6985 when there
+        are only keys for other usages, 6983 when it is blocked.
+        """
+        same = self._keys.get(kid)
+        if not same:
+            raise StatusError(SW.REFERENCE_NOT_FOUND)
+        fitting = [key for key in same if key.header.usage is usage and key.header.scope == scope]
+        if not fitting:
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        for key in fitting:
+            if version is None or key.header.version == version:
+                if not key.counter.left:
+                    raise StatusError(SW.AUTH_BLOCKED)
+                return key
+        raise StatusError(SW.REFERENCE_NOT_FOUND)

@@ -64,6 +64,17 @@ class PinObject:
             self._nvm.write(self._at, block(new))
             self.counter.fill()
 
+    def unblock(self) -> None:
+        """All tries again; who may ask for it, the command knows."""
+        with self._nvm.atomic():
+            self.counter.fill()
+
+    def reload(self, new: bytes) -> None:
+        """A new value, and all tries again, without the old value."""
+        with self._nvm.atomic():
+            self._nvm.write(self._at, block(new))
+            self.counter.fill()
+
     def _compare(self, attempt: bytes) -> None:
         """Pay, then compare."""
         counter = self.counter

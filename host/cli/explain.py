@@ -15,7 +15,7 @@ from apdu.errors import FormatError
 from apdu.sw import SW, remaining, tries_left
 from apdu.tlv import parse, parse_simple
 from apdu.trace import Exchange
-from apdu.wire import hrss, iso7816, perso
+from apdu.wire import hrss_commands, iso7816, perso
 from apdu.wire.codes import PIN_DIGITS
 from apdu.wire.form import CommandForm
 from apdu.wire.hrss import SSSE, DfSpec, EfSpec, items
@@ -47,7 +47,10 @@ FORMS: Final[dict[int, CommandForm[Any, Any, Any]]] = {
         iso7816.VERIFY,
         iso7816.GET_CHALLENGE,
         iso7816.GET_RESPONSE,
-        hrss.CHANGE_PIN,
+        hrss_commands.CHANGE_PIN,
+        hrss_commands.PIN_CHANGE_UNBLOCK,
+        hrss_commands.INTERNAL_AUTHENTICATE,
+        hrss_commands.EXTERNAL_AUTHENTICATE,
         perso.CREATE_FILE,
         perso.WRITE_KEY,
         perso.ACTIVATE_FILE,
@@ -56,6 +59,12 @@ FORMS: Final[dict[int, CommandForm[Any, Any, Any]]] = {
     )
 }
 _RECORDS: Final = (iso7816.READ_RECORD, iso7816.UPDATE_RECORD, iso7816.APPEND_RECORD)
+_AUTHENTICATION: Final = {
+    hrss_commands.INTERNAL_AUTHENTICATE.ins: perso.KeyUsage.INTERNAL_AUTHENTICATE,
+    hrss_commands.EXTERNAL_AUTHENTICATE.ins: perso.KeyUsage.EXTERNAL_AUTHENTICATE,
+}
+_LOCAL: Final = 0x80
+"""KIDs with this bit belong to the current directory."""
 _BINARY: Final = (iso7816.READ_BINARY, iso7816.UPDATE_BINARY)
 _GOOD: Final = frozenset({SW.OK, SW.FILE_DEACTIVATED})
 _LONGEST_PIN_BLOCK: Final = 4 + PIN_DIGITS[1] // 2
@@ -104,8 +113,10 @@ class Explainer:
         elif form is perso.CREATE_FILE:
             made = self._create(data, good)
             meaning = made.words if made else "not a header that we know"
+        elif form.ins in _AUTHENTICATION:
+            meaning = f"key {self._key_words(params.kid, _AUTHENTICATION[form.ins])}"
         elif form is perso.WRITE_KEY:
-            made = self._secret(params.kid, len(data))
+            made = self._secret(params.kid, data)
             meaning = f"{made.words}, its value hidden"
         else:
             meaning = self._plain(form, bool(data), ne)
@@ -166,17 +177,24 @@ class Explainer:
             condition_words(header.update, self._directory),
         )
 
-    def _secret(self, reference: int, length: int) -> Made:
-        if length <= _LONGEST_PIN_BLOCK:
+    def _secret(self, reference: int, block: bytes) -> Made:
+        if len(block) <= _LONGEST_PIN_BLOCK:
             return Made(self._directory, "PIN", f"{reference:02X}")
-        key = next((key for key in self._directory.keys if key.kid == reference), None)
-        return Made(self._directory, "key", f"{reference:02X}" + (f" {key.name}" if key else ""))
+        return Made(self._directory, "key", self._key_words(reference, block[0]))
+
+    def _key_words(self, kid: int, usage: int) -> str:
+        """Its KID, and its name where the application has such a key."""
+        directory = self._directory if kid & _LOCAL else SSSE
+        found = (key.name for key in directory.keys if (key.kid, key.usage) == (kid, usage))
+        return f"{kid:02X} {next(found, '')}".rstrip()
 
     def _plain(self, form: CommandForm[Any, Any, Any], has_data: bool, ne: int) -> str:
         if form is iso7816.VERIFY:
             return "the PIN, hidden" if has_data else "asks for the tries left, at no cost"
-        if form is hrss.CHANGE_PIN:
+        if form is hrss_commands.CHANGE_PIN:
             return "the old and the new PIN, hidden"
+        if form is hrss_commands.PIN_CHANGE_UNBLOCK:
+            return "the PIN, by the service desk"
         if form is iso7816.GET_CHALLENGE:
             return f"{'some' if ne == SHORT_NE else ne} random bytes"
         if form is iso7816.GET_RESPONSE:

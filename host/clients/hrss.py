@@ -10,7 +10,6 @@ from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.wire.codes import pin_bytes
 from apdu.wire.hrss import (
-    CHANGE_PIN,
     DIRECTORIES,
     PIN_REFERENCE,
     SSSE,
@@ -20,8 +19,8 @@ from apdu.wire.hrss import (
     HolderData,
     HouseholdData,
     IssuerData,
-    PinChange,
 )
+from apdu.wire.hrss_commands import CHANGE_PIN, PinChange
 from apdu.wire.iso7816 import (
     READ_BINARY,
     READ_RECORD,

@@ -13,8 +13,9 @@ from operator import xor
 from typing import Final
 
 from apdu.atr import Atr
-from apdu.crypto.tdes import TDES
+from apdu.crypto.suite import Suite
 from apdu.errors import FormatError
+from apdu.secret import Secret
 from apdu.tlv import SimpleTlv, parse_simple
 from apdu.wire.access import ALWAYS, NEVER
 from apdu.wire.codes import pin_bytes
@@ -33,9 +34,9 @@ from apdu.wire.hrss import (
     HolderData,
     HouseholdData,
     IssuerData,
-    KeySpec,
     split_name,
 )
+from apdu.wire.hrss_keys import KeySpec
 from apdu.wire.iso7816 import APPEND_RECORD, SELECT, AppendTarget, By, Selection
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID, account_record, debit_fci
 from apdu.wire.perso import (
@@ -89,7 +90,7 @@ def personalise(card: Card, holder: Holder, keys: MemoryKeys, generation: str = 
                 _go(card, SSSE_FID)
             _create_directory(card, directory)
             for spec in directory.keys:
-                _write_key(card, spec, keys.card_key(spec, holder.region, unique).reveal())
+                _write_key(card, spec, keys.suite, keys.card_key(spec, holder.region, unique))
             for file in directory.files:
                 _create_file(card, file, contents.get(file.content) if file.content else None)
         _go(card, MF_FID)
@@ -114,7 +115,7 @@ def _issuer_data(holder: Holder, unique: bytes, keys: MemoryKeys, generation: st
     key = keys.card_key(irk, holder.region, unique)
     number = bytes.fromhex(holder.region) + RID + unique[-4:]
     return IssuerData(
-        identification=number + TDES.key(key.reveal()).mac(number)[:4],
+        identification=number + keys.suite.key(key.reveal()).mac(number)[:4],
         card_class=CARD_CLASS,
         version=SPEC_VERSIONS[generation],
         issuer=_issuer_number(holder.region),
@@ -173,8 +174,9 @@ def _create_directory(card: Card, directory: DfSpec) -> None:
         card.send(WRITE_KEY, KeyRef(PIN_REFERENCE), block)
 
 
-def _write_key(card: Card, spec: KeySpec, value: bytes) -> None:
-    block = KeyBlock(spec.usage, 1, Algorithm.TDES, KEY_TRIES, value)
+def _write_key(card: Card, spec: KeySpec, suite: Suite, value: Secret) -> None:
+    algorithm = Algorithm(suite.number)
+    block = KeyBlock(spec.usage, spec.version, algorithm, KEY_TRIES, value.reveal())
     card.send(WRITE_KEY, KeyRef(spec.kid), block)
 
 

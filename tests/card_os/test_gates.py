@@ -22,13 +22,17 @@ from testbench import (
     send_all,
     sw,
     unsealed_cells,
-    verify,
 )
 
 from apdu.command import encode
 from apdu.wire.access import NEVER
-from apdu.wire.form import RAW, CommandForm, Fixed
-from apdu.wire.hrss import CHANGE_PIN
+from apdu.wire.form import CommandForm
+from apdu.wire.hrss_commands import (
+    CHANGE_PIN,
+    EXTERNAL_AUTHENTICATE,
+    INTERNAL_AUTHENTICATE,
+    PIN_CHANGE_UNBLOCK,
+)
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     GET_CHALLENGE,
@@ -39,7 +43,6 @@ from apdu.wire.iso7816 import (
     UPDATE_BINARY,
     UPDATE_RECORD,
     VERIFY,
-    PinRef,
 )
 from apdu.wire.perso import (
     ACTIVATE_FILE,
@@ -50,11 +53,7 @@ from apdu.wire.perso import (
     FileHeader,
     FileKind,
 )
-from card_os.apps.debit import DEBIT
-from card_os.apps.hrss import HRSS
-from card_os.apps.root import ROOT
 from card_os.chip import Chip
-from card_os.dispatch import CommandTable
 from card_os.nvm import Flash
 
 CONTEXTS = {"MF": SELECT_MF, "HRSS": SELECT_HRSS, "DEBIT": SELECT_DEBIT}
@@ -71,7 +70,15 @@ FILE_COMMANDS = [
 ADMINISTRATION = [CREATE_FILE, WRITE_KEY, ACTIVATE_FILE, DEACTIVATE_FILE, TERMINATE_DF]
 COMMANDS: dict[str, list[CommandForm[Any, Any, Any]]] = {
     "MF": [*FILE_COMMANDS, *ADMINISTRATION],
-    "HRSS": [*FILE_COMMANDS, *ADMINISTRATION, VERIFY, CHANGE_PIN],
+    "HRSS": [
+        *FILE_COMMANDS,
+        *ADMINISTRATION,
+        VERIFY,
+        CHANGE_PIN,
+        PIN_CHANGE_UNBLOCK,
+        INTERNAL_AUTHENTICATE,
+        EXTERNAL_AUTHENTICATE,
+    ],
     "DEBIT": [*FILE_COMMANDS, *ADMINISTRATION],
 }
 """What each application offers, as documented."""
@@ -85,10 +92,11 @@ class Gate(IntEnum):
     CLASS = 3
     LIFE = 4
     CHAIN = 5
-    CASE = 6
-    PARAMETERS = 7
-    DATA = 8
-    ACCESS = 9
+    MESSAGING = 6
+    CASE = 7
+    PARAMETERS = 8
+    DATA = 9
+    ACCESS = 10
 
 
 STATUS = {
@@ -97,6 +105,7 @@ STATUS = {
     Gate.CLASS: 0x6E00,
     Gate.LIFE: 0x6985,
     Gate.CHAIN: 0x6883,
+    Gate.MESSAGING: 0x6987,
     Gate.CASE: 0x6700,
     Gate.PARAMETERS: 0x6A86,
     Gate.DATA: 0x6A80,
@@ -104,6 +113,8 @@ STATUS = {
 }
 CLOSED_SFI = {"MF": 2, "HRSS": 8, "DEBIT": 6}
 """A transparent file that nobody may use as things are on the bench."""
+PROTECTED = (UPDATE_BINARY, UPDATE_RECORD, APPEND_RECORD, PIN_CHANGE_UNBLOCK)
+"""Commands that may, or must, come under secure messaging, in the application that has it."""
 OPEN_IN_LIFE = (SELECT, GET_RESPONSE, GET_CHALLENGE)
 """Commands that a blocked application still takes."""
 WRONG_P1P2 = 0xFF07
@@ -136,6 +147,8 @@ def good(form: CommandForm[Any, Any, Any], context: str) -> Parts:
         WRITE_KEY: Parts(0x0011, bytes.fromhex("0201020F") + bytes(16), 0),
         VERIFY: Parts(0x0055, b"123456", 0),
         CHANGE_PIN: Parts(0x0100, bytes.fromhex("000000FF876543"), 0),
+        INTERNAL_AUTHENTICATE: Parts(0, bytes(16), 256),
+        EXTERNAL_AUTHENTICATE: Parts(0x0004, bytes(16), 0),
     }.get(form, Parts(0, b"", 0))
 
 
@@ -154,7 +167,10 @@ def possible(form: CommandForm[Any, Any, Any], context: str) -> list[Gate]:
     # The MF cannot be blocked; what then ends is the whole chip, further below.
     if form in ADMINISTRATION or (form not in OPEN_IN_LIFE and context != "MF"):
         gates.append(Gate.LIFE)
-    gates += [Gate.CHAIN, Gate.CASE, Gate.PARAMETERS]
+    gates.append(Gate.CHAIN)
+    if form is PIN_CHANGE_UNBLOCK:  # it comes here bare, so it gets no further
+        return [*gates, Gate.MESSAGING]
+    gates += [Gate.CASE, Gate.PARAMETERS]
     if form in (CREATE_FILE, WRITE_KEY, CHANGE_PIN):
         gates.append(Gate.DATA)
     if form in (READ_BINARY, UPDATE_BINARY, READ_RECORD, UPDATE_RECORD, APPEND_RECORD):
@@ -245,6 +261,9 @@ def test_behind_the_gates_the_handler_answers(context: str) -> None:
         GET_RESPONSE: 0x6985,
         VERIFY: 0x6A88,
         CHANGE_PIN: 0x63C5,
+        PIN_CHANGE_UNBLOCK: 0x6987,
+        INTERNAL_AUTHENTICATE: 0x6A88,
+        EXTERNAL_AUTHENTICATE: 0x6984,
     }
     for form in COMMANDS[context]:
         chip = boot(Flash(bytearray(unsealed_cells()))) if form in ADMINISTRATION else bench()
@@ -267,124 +286,3 @@ def test_a_terminated_chip_knows_its_commands_and_takes_none(context: str) -> No
         chip.reset()
     assert b"\x6d\x00" == chip.transmit(bytes.fromhex("00770000"))
     assert before == chip.snapshot()
-
-
-# The class byte
-
-
-def class_answer(cla: int, form: CommandForm[Any, Any, Any]) -> int | None:
-    """What is wrong with a class byte, read off ISO 7816-4 tables 2 and 3; None: nothing."""
-    if cla == form.cla:
-        return None
-    if cla == 0xFF or cla >> 5 == 0b001:
-        return 0x6E00
-    if cla >= 0x80:
-        base, channel, messaging, chaining = cla & 0xF8, cla & 3, cla & 4, 0
-    elif cla >= 0x40:
-        base, channel, messaging, chaining = 0, 4 + (cla & 15), cla & 0x20, cla & 0x10
-    else:
-        base, channel, messaging, chaining = 0, cla & 3, cla & 0x0C, cla & 0x10
-    if base != form.cla:
-        return 0x6E00
-    if channel:
-        return 0x6881
-    if messaging:
-        return 0x6882
-    return 0x6884 if chaining and form is not UPDATE_BINARY else None
-
-
-@pytest.mark.parametrize("body", [b"", b"\x01\x00"], ids=["bare", "one byte"])
-@pytest.mark.parametrize("context", CONTEXTS)
-def test_of_all_65536_headers_exactly_the_documented_ones_lead_to_a_command(
-    context: str, body: bytes, chip: Chip
-) -> None:
-    forms = {form.ins: form for form in COMMANDS[context]}
-    expected_digest = chip.snapshot()
-    chip.transmit(CONTEXTS[context])
-    if context == "HRSS" and body:
-        chip.transmit(command(VERIFY, PinRef(0), b"\0"))  # costs a try, here as in the sweep
-        expected_digest = chip.snapshot()
-        chip.transmit(verify("123456"))
-        chip.transmit(CONTEXTS[context])
-    reached, wrong = set(), []
-    for cla in range(256):
-        for ins in range(256):
-            answer = sw(chip.transmit(bytes((cla, ins, 0, 0)) + body))
-            form = forms.get(ins)
-            expected = 0x6D00 if form is None else class_answer(cla, form)
-            if expected is None:
-                reached.add((cla, ins))
-                # It may have selected something, or opened a chain.
-                chip.transmit(SELECT_MF)
-                chip.transmit(CONTEXTS[context])
-                wrong += [(cla, ins, answer)] if answer in (0x6D00, 0x6E00, 0x6F00) else []
-            elif answer != expected:
-                wrong.append((cla, ins, answer))
-    assert [] == wrong
-    documented = {(form.cla, form.ins) for form in COMMANDS[context]} | {(0x10, 0xD6)}
-    assert documented == reached
-    assert expected_digest == chip.snapshot()
-
-
-@pytest.mark.parametrize("context", CONTEXTS)
-def test_the_tables_in_rom_are_the_documented_ones(context: str) -> None:
-    application = {"MF": ROOT, "HRSS": HRSS, "DEBIT": DEBIT}[context]
-    bound = {entry.form for entry in application.commands.entries.values()}
-    assert set(COMMANDS[context]) == bound
-
-
-def test_a_table_has_one_command_to_an_instruction() -> None:
-    table = CommandTable(HRSS.commands)
-    with pytest.raises(ValueError, match="A4"):
-        table.on(SELECT)(lambda ctx, params, data: None)
-
-
-# P1-P2
-
-
-def takes(form: CommandForm[Any, Any, Any], p1: int, p2: int) -> bool:
-    """Whether a command takes these, as its clause in ISO 7816-4 and this project's README say."""
-    if isinstance(form.params, Fixed):
-        return form.params.value == p1 << 8 | p2
-    if form is SELECT:
-        return p1 in (0, 1, 2, 3, 4, 8, 9) and p2 in (0, 1, 2, 3, 0x0C, 0x0D, 0x0E, 0x0F)
-    if form is READ_RECORD:
-        return p2 & 7 in (0, 4, 5)
-    if form is UPDATE_RECORD:
-        return p2 & 7 in (0, 3, 4)  # with 3, P1 is judged at the file
-    if form is APPEND_RECORD:
-        return p1 == 0 and p2 & 7 == 0
-    if form in (READ_BINARY, UPDATE_BINARY):
-        return p1 < 0x80 or p1 >> 5 == 0b100
-    return p1 == 0  # the reference of a PIN or key
-
-
-def headers(form: CommandForm[Any, Any, Any]) -> Iterator[tuple[int, int]]:
-    """All P1-P2 where that is cheap or matters most; elsewhere every P1 and every P2."""
-    whole = isinstance(form.params, Fixed) or form in (SELECT, VERIFY)
-    some = (0x00, 0x01, 0x04, 0x7F, 0x80, 0x9E, 0xFF)
-    for p1 in range(256):
-        for p2 in range(256) if whole or p1 in some else some:
-            yield p1, p2
-
-
-@pytest.mark.parametrize("form", COMMANDS["HRSS"], ids=lambda form: form.name)
-def test_p1_p2_are_taken_as_documented_and_no_others(form: CommandForm[Any, Any, Any]) -> None:
-    chip = bench()
-    parts = good(form, "HRSS")
-    data = parts.data if form.data is not RAW else parts.data[:1]
-    if form is VERIFY:
-        data = b""  # asks for the tries left: nothing is spent
-    if form in ADMINISTRATION:
-        chip = boot(Flash(bytearray(unsealed_cells())))
-    chip.transmit(SELECT_HRSS)
-    wrong = []
-    for p1, p2 in headers(form):
-        if form in ADMINISTRATION and takes(form, p1, p2):
-            continue  # they work, and would fill or end the chip; only what is refused is asked
-        if form is SELECT:
-            chip.transmit(SELECT_HRSS)
-        answer = sw(chip.transmit(encode(form.cla, form.ins, p1 << 8 | p2, data, parts.ne)))
-        if takes(form, p1, p2) == (answer == 0x6A86) or answer == 0x6F00:
-            wrong.append((p1, p2, answer))
-    assert [] == wrong

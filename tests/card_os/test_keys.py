@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys come in by personalisation, serve one usage, block, and never leave.
 
-No command of this release uses a key yet. `USE` and `FAIL` stand in for those that will: they ask
-the key store as EXTERNAL AUTHENTICATE must.
+`USE` and `FAIL` ask the key store as commands do, for every usage there is: the one answers with
+the key's check value, the other spends a try.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from testbench import (
     world,
 )
 
+from apdu.crypto.sm4 import SM4
 from apdu.wire.access import NEVER
 from apdu.wire.fields import bit_choice, bits, wire
 from apdu.wire.form import NOTHING, RAW, CommandForm
@@ -66,12 +67,12 @@ table = CommandTable()
 
 @table.on(USE)
 def use(ctx: Context, ref: Use, _: None) -> bytes:
-    return ctx.key(ref.kid).value_for(ref.usage).reveal()
+    return ctx.key(ref.kid, ref.usage).cipher.check_value()
 
 
 @table.on(FAIL)
 def fail(ctx: Context, ref: KeyRef, _: None) -> None:
-    ctx.key(ref.kid).counter.pay()
+    ctx.key(ref.kid, KeyUsage.EXTERNAL_AUTHENTICATE).counter.pay()
 
 
 ROM = (ROOT, Application("HRSS", SSSE_NAME, CommandTable(HRSS.commands, table)))
@@ -83,8 +84,9 @@ def write(
     limit: int = 3,
     value: bytes = noise("a key", 16),
     algorithm: Algorithm = Algorithm.SM4,
+    version: int = 1,
 ) -> bytes:
-    return command(WRITE_KEY, KeyRef(kid), KeyBlock(usage, 1, algorithm, limit, value))
+    return command(WRITE_KEY, KeyRef(kid), KeyBlock(usage, version, algorithm, limit, value))
 
 
 def card_with(
@@ -102,6 +104,11 @@ def card_with(
     return chip
 
 
+def shown(value: bytes) -> bytes:
+    """What USE answers when the key has this value."""
+    return SM4.key(value).check_value() + b"\x90\x00"
+
+
 def used(kid: int, usage: KeyUsage = KeyUsage.EXTERNAL_AUTHENTICATE) -> bytes:
     return command(USE, Use(usage, kid))
 
@@ -111,7 +118,7 @@ def test_a_key_serves_the_usage_it_was_stored_for_and_no_other(stored: KeyUsage)
     value = noise("a key", 16)
     chip = card_with(write(0x04, stored, value=value))
     for usage in KeyUsage:
-        expected = value + b"\x90\x00" if usage is stored else b"\x69\x85"
+        expected = shown(value) if usage is stored else b"\x69\x85"
         assert expected == chip.transmit(used(0x04, usage))
 
 
@@ -134,12 +141,12 @@ def test_local_keys_belong_to_their_directory_and_others_to_the_whole_applicatio
     chip = card_with(
         write(0x04, value=theirs), write(0x90, value=theirs), local=(write(0x84, value=mine),)
     )
-    assert theirs + b"\x90\x00" == chip.transmit(used(0x04))
-    assert theirs + b"\x90\x00" == chip.transmit(used(0x90))
+    assert shown(theirs) == chip.transmit(used(0x04))
+    assert shown(theirs) == chip.transmit(used(0x90))
     assert b"\x6a\x88" == chip.transmit(used(0x84))
     send_all(chip, [select_df(0xDF01)])
-    assert theirs + b"\x90\x00" == chip.transmit(used(0x04))
-    assert mine + b"\x90\x00" == chip.transmit(used(0x84))
+    assert shown(theirs) == chip.transmit(used(0x04))
+    assert shown(mine) == chip.transmit(used(0x84))
     assert b"\x6a\x88" == chip.transmit(used(0x90))
 
 
@@ -159,11 +166,13 @@ def test_a_key_of_the_application_cannot_be_stored_below_it_where_it_would_hide_
     send_all(chip, [command(WRITE_KEY, KeyRef(0x80), block)])
 
 
-def test_there_is_one_key_to_a_number_and_a_pin_may_share_it() -> None:
+def test_there_is_one_key_to_a_number_usage_and_version_and_a_pin_may_share_the_number() -> None:
     chip = blank()
     pin = KeyBlock(KeyUsage.PIN, 0, Algorithm.NONE, 3, b"\x12\x34\x56")
     send_all(chip, [write(0x04), command(WRITE_KEY, KeyRef(0x04), pin)])
-    assert b"\x6a\x89" == chip.transmit(write(0x04, KeyUsage.MESSAGING))
+    send_all(chip, [write(0x04, KeyUsage.MESSAGING), write(0x04, version=2)])
+    for again in (write(0x04), write(0x04, KeyUsage.MESSAGING), write(0x04, version=2)):
+        assert b"\x6a\x89" == chip.transmit(again)
     assert b"\x6a\x89" == chip.transmit(command(WRITE_KEY, KeyRef(0x04), pin))
 
 
@@ -204,19 +213,19 @@ def test_a_pin_comes_without_version_and_algorithm_and_with_6_to_8_digits(
 
 
 def test_the_text_of_a_key_does_not_show_it() -> None:
-    shown: list[str] = []
+    texts: list[str] = []
 
     def show(ctx: Context, ref: KeyRef, _: None) -> None:
-        key = ctx.key(ref.kid)
-        shown.extend([repr(key), str(key), repr(key.value_for(key.usage)), f"{key.counter}"])
+        key = ctx.key(ref.kid, KeyUsage.EXTERNAL_AUTHENTICATE)
+        texts.extend([repr(key), str(key), repr(key.cipher), f"{key.counter}"])
 
     showing = CommandTable()
     showing.on(FAIL)(show)
     rom = (ROOT, Application("HRSS", SSSE_NAME, CommandTable(HRSS.commands, showing)))
     send_all(card_with(write(0x04), rom=rom), [command(FAIL, KeyRef(0x04))])
     value = noise("a key", 16)
-    assert 4 == len(shown)
-    for text in shown:
+    assert 4 == len(texts)
+    for text in texts:
         for n in range(0, 13):
             part = value[n : n + 4]
             assert part.hex() not in text.lower()
