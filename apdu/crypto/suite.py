@@ -46,11 +46,11 @@ class BlockKey(ABC):
         if len(data) % self.suite.block:
             raise self._not_blocks(data)
         try:
-            context = self._encryptors.pop()
+            update = self._encryptors.pop()
         except IndexError:
-            context = self._ecb().encryptor()
-        done: bytes = context.update(data)
-        self._encryptors.append(context)
+            update = self._ecb().encryptor().update
+        done: bytes = update(data)
+        self._encryptors.append(update)
         return done
 
     def decrypt(self, data: bytes) -> bytes:
@@ -58,11 +58,11 @@ class BlockKey(ABC):
         if len(data) % self.suite.block:
             raise self._not_blocks(data)
         try:
-            context = self._decryptors.pop()
+            update = self._decryptors.pop()
         except IndexError:
-            context = self._ecb().decryptor()
-        done: bytes = context.update(data)
-        self._decryptors.append(context)
+            update = self._ecb().decryptor().update
+        done: bytes = update(data)
+        self._decryptors.append(update)
         return done
 
     @abstractmethod

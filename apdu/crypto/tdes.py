@@ -12,7 +12,7 @@ from itertools import pairwise
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
-from apdu.crypto.padding import Padding, method_2
+from apdu.crypto.padding import Padding, method_2, without
 from apdu.crypto.suite import BlockKey, Chain, Suite, ecb, zero_cbc
 
 if TYPE_CHECKING:
@@ -22,21 +22,37 @@ BLOCK: Final = 8
 KEY: Final = 16
 """Bytes of a double-length key."""
 
-_number: Final = Struct(">Q").unpack_from
-_block: Final = Struct(">Q").pack
 _TAILS: Final = [method_2(bytes(n), BLOCK)[n:] for n in range(BLOCK)]
 _MARKED: Final = 0x80 << 56
 """The block that padding method 2 adds to whole blocks, as a number."""
 
 
+def _shapes(rest: int) -> list[tuple[Any, Any, Any, bytes]]:
+    """How the MAC takes apart its data: a first block, `rest` bytes, and 0 to 7 bytes more.
+
+    Four things for each: split the data into first block and rest (and the last block, when the
+    fourth thing, the padding, was added), join the two again, take the last block of the outcome.
+    """
+    body, marked = Struct(f">Q{rest}s"), Struct(f">Q{rest}sQ")
+    end = Struct(f">{rest}xQ").unpack
+    whole = (body.unpack, body.pack, end, b"")
+    return [whole, *((marked.unpack, body.pack, end, tail) for tail in _TAILS[1:])]
+
+
+_SHAPES: Final[list[Any]] = [None] * BLOCK
+_SHAPES.extend(shape for rest in range(0, 0x108, BLOCK) for shape in _shapes(rest))
+"""By length, up to the longest command with what scripts put before it."""
+
+
 class TdesKey(BlockKey):
     """A key of 8, 16 or 24 bytes; its MAC is the retail MAC."""
 
-    __slots__ = ("_macs",)
+    __slots__ = ("_first", "_macs")
 
     def __init__(self, suite: Suite, value: bytes) -> None:
         super().__init__(suite, value)
         self._macs: list[list[Any]] = []
+        self._first: TdesKey | None = None
 
     def _ecb(self) -> Cipher[Any]:
         return _cipher(self._value, ecb())
@@ -47,15 +63,13 @@ class TdesKey(BlockKey):
         CBC under the first key alone, and the last block under the whole key. Written out,
         because every script, cryptogram and session of a 3DES card passes here.
         """
-        if padding is not method_2:
-            data = self._padded(data, padding)
-            cut = len(data) - BLOCK
-            (final,) = _number(data, cut)
-        elif odd := len(data) % BLOCK:
-            cut = len(data) - odd
-            (final,) = _number(data[cut:] + _TAILS[odd])
+        if padding is not method_2 or not BLOCK <= len(data) < len(_SHAPES):
+            return self._mac(self._padded(data, padding))
+        split, join, end, tail = _SHAPES[len(data)]
+        if tail:
+            first, rest, final = split(data + tail)
         else:
-            cut = len(data)
+            first, rest = split(data)
             final = _MARKED
         try:
             kept = self._macs.pop()
@@ -63,16 +77,21 @@ class TdesKey(BlockKey):
             kept = [_cipher(self._value[:BLOCK], zero_cbc(BLOCK)).encryptor().update, 0]
             kept.append(self._ecb().encryptor().update)
         chain, last, whole = kept
-        if cut:
-            # The context goes on from its last block, so that is taken out of the first one.
-            (first,) = _number(data)
-            done = chain(_block(first ^ last) + data[BLOCK:cut])
-            (last,) = _number(done, cut - BLOCK)
-            kept[1] = last
-            final ^= last
-        mac: bytes = whole(_block(final))
+        # The context goes on from its last block, so that is taken out of the first one.
+        (last,) = end(chain(join(first ^ last, rest)))
+        kept[1] = last
+        mac: bytes = whole((final ^ last).to_bytes(BLOCK))
         self._macs.append(kept)
         return mac
+
+    def _mac(self, blocks: bytes) -> bytes:
+        """The same in few words, of one or more blocks."""
+        body, final = blocks[:-BLOCK], blocks[-BLOCK:]
+        if body:
+            first = self._first = self._first or TdesKey(self.suite, self._value[:BLOCK])
+            chained = first.cbc_mac(body, without)
+            final = (int.from_bytes(chained) ^ int.from_bytes(final)).to_bytes(BLOCK)
+        return self.encrypt(final)
 
     def cbc_mac(self, data: bytes, padding: Padding = method_2) -> bytes:
         """MAC algorithm 1 of ISO/IEC 9797-1 under the whole key."""
