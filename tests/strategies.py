@@ -19,7 +19,7 @@ import card_os
 from apdu.atr import Atr, InterfaceBytes
 from apdu.command import CommandAPDU
 from apdu.tlv import MAX_DEPTH, Tlv, tlv
-from apdu.wire import access, codecs
+from apdu.wire import access, codecs, pincodecs
 from apdu.wire.codes import CHARSET
 from apdu.wire.form import CommandForm, OneOf
 from apdu.wire.hrss import HolderData
@@ -181,6 +181,17 @@ def texts(draw: st.DrawFn, size: int) -> str:
     return found
 
 
+def digits(shortest: int, longest: int) -> st.SearchStrategy[str]:
+    """Digits, so many of them."""
+    return st.text("0123456789", min_size=shortest, max_size=longest)
+
+
+def filled_pins(filling: str) -> st.SearchStrategy[str]:
+    """A PIN, a colon and what fills it up."""
+    parts = st.tuples(digits(4, 12), st.text(filling, min_size=10, max_size=10))
+    return parts.map(lambda both: f"{both[0]}:{both[1][: 14 - len(both[0])]}")
+
+
 def field_values(con: Any) -> st.SearchStrategy[Any]:
     """Values that fit one declared field."""
     match con:
@@ -198,6 +209,16 @@ def field_values(con: Any) -> st.SearchStrategy[Any]:
             return st.binary(max_size=12).map(lambda raw: raw.replace(bytes((con.end,)), b""))
         case codecs.Whole():
             return field_values(con.subcon)
+        case pincodecs.PinField() if len(con.filling) == 1:
+            return digits(4, 12)
+        case pincodecs.PinField():
+            return filled_pins(con.filling)
+        case pincodecs.Account():
+            return digits(12, 12)
+        case pincodecs.Pan():
+            return digits(12, 19)
+        case pincodecs.CountedPin():
+            return digits(6, 8)
         case Prefixed() if isinstance(con.subcon, codecs.Whole):
             return st.binary(max_size=16) | st.just(bytes(255))
         case Prefixed():
