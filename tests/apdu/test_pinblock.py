@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from strategies import digits, near
 
 from apdu.crypto import pinblock
-from apdu.crypto.aes import AES, AesKey
-from apdu.crypto.padding import without
+from apdu.crypto.aes import AES
 from apdu.crypto.suites import SUITES
-from apdu.crypto.tdes import TDES
 from apdu.errors import FormatError
 from apdu.wire.pinblock import (
     Iso0PanField,
@@ -33,9 +31,7 @@ from apdu.wire.pinblock import (
 from apdu.wire.record import Record
 
 pins = digits(4, 12)
-card_pins = digits(6, 8)
 pans = digits(12, 19)
-card_keys = st.binary(min_size=16, max_size=16)
 aes_keys = st.sampled_from(AES.key_lengths).flatmap(lambda n: st.binary(min_size=n, max_size=n))
 chances = st.binary(min_size=16, max_size=16)
 refused = pytest.raises(FormatError)
@@ -226,34 +222,6 @@ def test_format_4_under_another_key_is_never_the_same_pin(
     assert (found == pin) == (value == other)
 
 
-@given(pins, card_keys, card_keys, st.just("") | pins)
-def test_a_pin_change_is_for_one_card_only(
-    pin: str, key: bytes, other: bytes, current: str
-) -> None:
-    block = pinblock.build_pin_change(pin, key, current)
-    assert pin == pinblock.read_pin_change(block, key, current)
-    try:
-        found = pinblock.read_pin_change(block, other, current)
-    except FormatError:
-        found = ""
-    assert (found == pin) == (key[4:8] == other[4:8])
-
-
-@given(pins, pins, pins, card_keys)
-def test_a_pin_change_is_not_read_as_the_new_pin_without_the_current_one(
-    pin: str, current: str, other: str, key: bytes
-) -> None:
-    block = pinblock.build_pin_change(pin, key, current)
-    for wrong in {"", other}:
-        try:
-            found = pinblock.read_pin_change(block, key, wrong)
-        except FormatError:
-            found = ""
-        # Zeros to the end of a PIN are not to be told from its filling.
-        same = wrong.rstrip("0") == current.rstrip("0")
-        assert (found == pin) == same
-
-
 # Chance
 
 
@@ -339,12 +307,6 @@ def test_chance_of_another_length_is_refused(pin: str, pan: str, chance: bytes) 
         pinblock.encipher_iso_4(KEY, pin, pan, given_)
 
 
-@given(pins, st.binary(max_size=40).filter(lambda raw: len(raw) != 16))
-def test_only_a_whole_card_key_masks_a_pin_change(pin: str, key: bytes) -> None:
-    with pytest.raises(FormatError, match=rf"^card key: {len(key)} bytes, must be 16$"):
-        pinblock.build_pin_change(pin, key)
-
-
 def test_format_4_takes_keys_of_aes_alone() -> None:
     for suite in SUITES.values():
         key = suite.key(bytes(16))
@@ -352,61 +314,6 @@ def test_format_4_takes_keys_of_aes_alone() -> None:
             pinblock.encipher_iso_4(key, "1234", "1" * 16, bytes)
         with pytest.raises(FormatError, match="must be AES"):
             pinblock.decipher_iso_4(key, bytes(16), "1" * 16)
-
-
-# PIN reload
-
-
-@given(card_pins, st.sampled_from([8, 16]))
-def test_a_reload_is_one_block_and_reads_back(pin: str, block: int) -> None:
-    data = pinblock.build_reload(pin, block)
-    assert block == len(data)
-    assert pin == pinblock.read_reload(data, block)
-    declared = ReloadPin(pin).build_declared()
-    assert declared + b"\x80" == data.rstrip(b"\0")
-
-
-@given(near(card_pins.map(pinblock.build_reload), longest=12))
-def test_only_a_reload_is_read_as_one(data: bytes) -> None:
-    try:
-        pin = pinblock.read_reload(data)
-    except FormatError as error:
-        assert "PIN reload: must be a length, a PIN of 6 to 8 digits, 80 and 00" == str(error)
-    else:
-        assert data == pinblock.build_reload(pin)
-
-
-# AES
-
-
-@pytest.mark.parametrize(
-    ("length", "out"),
-    [
-        (16, "69C4E0D86A7B0430D8CDB78070B4C55A"),
-        (24, "DDA97CA4864CDFE06EAF70A0EC0D7191"),
-        (32, "8EA2B7CA516745BFEAFC49904B496089"),
-    ],
-)
-def test_aes_is_that_of_fips_197_appendix_c(length: int, out: str) -> None:
-    key, block = AES.key(bytes(range(length))), bytes(0x11 * n for n in range(16))
-    assert out == key.encrypt(block).hex().upper()
-    assert block == key.decrypt(key.encrypt(block))
-
-
-@given(aes_keys, st.integers(1, 4).flatmap(lambda n: st.binary(min_size=16 * n, max_size=16 * n)))
-def test_the_mac_of_aes_is_the_last_block_of_cbc(value: bytes, data: bytes) -> None:
-    key, state = AES.key(value), bytes(16)
-    for at in range(0, len(data), 16):
-        mixed = bytes(one ^ other for one, other in zip(state, data[at : at + 16], strict=True))
-        state = key.encrypt(mixed)
-    for _ in range(2):
-        assert state == key.cbc_mac(data, without) == key.mac(data, without)
-
-
-def test_aes_is_no_suite_of_a_card() -> None:
-    assert AES not in SUITES.values()
-    assert AES.number not in SUITES
-    assert isinstance(KEY, AesKey) and "AES key •••" == repr(KEY)
 
 
 def test_threads_share_a_key() -> None:
@@ -433,10 +340,3 @@ def test_a_declared_pin_is_not_in_the_text_form() -> None:
         ReloadPin("123456"),
     ]
     assert all(f"{type(value).__name__}()" == repr(value) for value in values)
-
-
-def test_a_triple_des_key_of_a_card_protects_what_a_reload_builds() -> None:
-    session = TDES.key(bytes.fromhex("B3A126CB5DD2B852"))
-    assert "123456" == pinblock.read_reload(
-        session.decrypt(session.encrypt(pinblock.build_reload("123456")))
-    )
