@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from hmac import compare_digest
 from typing import Final
 
+from apdu import cla as class_byte
 from apdu.command import CommandAPDU
 from apdu.crypto.derive import challenge_key, pboc_session_key
 from apdu.crypto.script import command_mac, decipher, encipher, script_mac
@@ -46,8 +47,12 @@ class Messaging:
     def protect(self, command: CommandAPDU, *, enciphered: bool = False) -> CommandAPDU:
         """The command as it is sent. `enciphered`: its data is hidden as well.
 
-        Raises FormatError when what comes out does not fit a short command.
+        Raises FormatError when what comes out does not fit a short command, and for a class with
+        a channel, a chain or other messaging: there the messaging bit means something else.
         """
+        plain = command.cla & ~MESSAGING
+        if class_byte.parse(plain).base != plain:
+            raise FormatError("CLA: only a class without channel and chaining can be protected")
         data = encipher(self.cipher, command.data) if enciphered and command.data else command.data
         length = len(data) + MAC
         if length > LONGEST:

@@ -13,7 +13,7 @@ import pytest
 from books import book, of_format, paths
 from operations import OPERATIONS
 
-from apdu import crypto
+from apdu import crypto, messaging
 
 CASES = [
     pytest.param(case, id=f"{path.removeprefix('crypto/').removesuffix('.json')}-{case['id']}")
@@ -37,8 +37,8 @@ def test_a_case_comes_out(case: dict[str, Any]) -> None:
 
 
 def public(module: Any) -> Iterator[str]:
-    """The names of the public functions, and of the public methods of public classes, of a module."""
-    here = module.__name__.removeprefix(crypto.__name__ + ".")
+    """The names of the public functions of a module, and of the public methods of its classes."""
+    here = module.__name__.rpartition(".")[2]
     for name, found in vars(module).items():
         if name.startswith("_") or getattr(found, "__module__", "") != module.__name__:
             continue
@@ -55,8 +55,9 @@ def public(module: Any) -> Iterator[str]:
 
 
 def everything() -> set[str]:
-    modules = [each.name for each in iter_modules(crypto.__path__)]
-    return {name for each in modules for name in public(import_module(f"{crypto.__name__}.{each}"))}
+    names = [f"{crypto.__name__}.{each.name}" for each in iter_modules(crypto.__path__)]
+    modules = [messaging, *map(import_module, names)]
+    return {name for module in modules for name in public(module)}
 
 
 def test_every_operation_of_the_core_has_a_case() -> None:
