@@ -9,14 +9,19 @@ from apdu.atr import Atr, InterfaceBytes
 from apdu.sw import SW
 from card_os.apps.debit import DEBIT
 from card_os.apps.hrss import HRSS
+from card_os.apps.psam import PSAM, PSAM_ROOT
 from card_os.apps.root import ROOT
 from card_os.dispatch import Application, Context, answer
-from card_os.files.tree import Tree, format_flash
+from card_os.files.layout import Mark
+from card_os.files.tree import Tree, format_flash, read_master
 from card_os.nvm import JOURNAL_SIZE, Flash, FlashFault, Nvm
 from card_os.world import World
 
 ROM: Final = (ROOT, HRSS, DEBIT)
-"""The applications of a social security card."""
+"""The applications of a social security card; the first one is the MF's."""
+PSAM_ROM: Final = (PSAM_ROOT, PSAM)
+ROMS: Final = {Mark.CARD: ROM, Mark.PSAM: PSAM_ROM}
+"""What each kind of chip has. Which kind a chip is, its master block says."""
 FLASH_SIZE: Final = 65_536
 
 
@@ -34,15 +39,24 @@ class Chip:
         self._start()
 
     @classmethod
-    def manufacture(cls, flash: Flash, world: World, historical: bytes) -> Chip:
+    def manufacture(
+        cls, flash: Flash, world: World, historical: bytes, mark: Mark = Mark.CARD
+    ) -> Chip:
         """A new chip on a blank flash, ready to be personalised. `historical`: 13 ATR bytes."""
-        format_flash(flash, historical)
-        return cls(ROM, flash, world)
+        format_flash(flash, historical, mark)
+        return cls(ROMS[mark], flash, world)
+
+    @classmethod
+    def boot(cls, flash: Flash, world: World) -> Chip:
+        """A chip with the ROM that its memory was made for."""
+        nvm = Nvm(flash)
+        nvm.recover()
+        return cls(ROMS[read_master(nvm).mark], flash, world)
 
     def _start(self) -> None:
         nvm = Nvm(self._flash)
         nvm.recover()
-        names = frozenset(application.name for application in self._rom)
+        names = tuple(application.name for application in self._rom)
         tree = Tree(nvm, len(self._flash.cells), names)
         self._ctx = Context(nvm, self._world, tree, self._rom)
         historical = tree.master.historical

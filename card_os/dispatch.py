@@ -86,6 +86,7 @@ class Context:
         self.table = application.commands.entries
         """The commands of the selected application."""
         self.messaging = application.messaging
+        self.session.scratch = application.scratch
 
     def enter(self, directory: Directory, *, fresh: bool) -> None:
         """Make a directory current. Another application, or `fresh`: nothing stays proven."""
@@ -211,12 +212,14 @@ class Application:
     """An application in the chip's ROM: the DF name it answers to, and its commands.
 
     `messaging` finds the keys of a protected command, or raises StatusError; None: there is none.
+    `scratch` is what `session.scratch` is when the application begins: a frozen value.
     """
 
     label: str
     name: bytes
     commands: CommandTable
     messaging: Callable[[Context], Messaging] | None = None
+    scratch: Any = None
 
 
 def answer(ctx: Context, raw: bytes) -> bytes:

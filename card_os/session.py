@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from enum import IntFlag
-from typing import Final
+from typing import Any, Final
 
 from apdu.flow import Incoming
 from apdu.wire.perso import Life
@@ -41,6 +41,7 @@ class Session:
         "file",
         "incoming",
         "pending",
+        "scratch",
         "stage",
         "status",
     )
@@ -49,6 +50,8 @@ class Session:
         self.pending = b""
         """What waits for GET RESPONSE."""
         self.incoming = Incoming()
+        self.scratch: Any = None
+        """What the selected application keeps between commands: a frozen value of its own."""
         self.select(directory, life)
 
     def select(self, directory: Directory, life: Life) -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from apdu.crypto.suites import SUITES
 from apdu.errors import StatusError
 from apdu.sw import SW
@@ -24,13 +26,14 @@ from card_os.dispatch import CommandTable, Context
 from card_os.files.tree import Directory
 from card_os.session import Stage
 
-commands = CommandTable()
+files = CommandTable()
+keys = CommandTable()
 
-_KEY_LENGTH = 16
-"""Bytes of a card's key, in every suite."""
+KEY_LENGTH: Final = 16
+"""Bytes of a key, in every suite."""
 
 
-@commands.on(CREATE_FILE, life=Stage.INITIALISATION)
+@files.on(CREATE_FILE, life=Stage.INITIALISATION)
 def create_file(ctx: Context, _: None, header: FileHeader) -> None:
     """Create a file in the current DF and make it current (ISO 7816-9 7.1)."""
     made = ctx.tree.add_file(ctx.session.directory, header)
@@ -40,19 +43,19 @@ def create_file(ctx: Context, _: None, header: FileHeader) -> None:
         ctx.session.file = made
 
 
-@commands.on(WRITE_KEY, life=Stage.INITIALISATION)
+@keys.on(WRITE_KEY, life=Stage.INITIALISATION)
 def write_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
     """Store a key or a PIN in the current DF."""
     if block.usage is KeyUsage.PIN:
         fits = block.algorithm is Algorithm.NONE and not block.version and is_pin(block.value)
     else:
-        fits = block.algorithm in SUITES and len(block.value) == _KEY_LENGTH
+        fits = block.algorithm in SUITES and len(block.value) == KEY_LENGTH
     if not fits:
         raise StatusError(SW.WRONG_DATA)
     ctx.tree.add_secret(ctx.session.directory, ref.kid, block)
 
 
-@commands.on(ACTIVATE_FILE, life=Stage.INITIALISATION)
+@files.on(ACTIVATE_FILE, life=Stage.INITIALISATION)
 def activate_file(ctx: Context, _: None, __: None) -> None:
     """Activate the current EF or DF. For the MF: seal the chip; there is no way back."""
     session = ctx.session
@@ -64,7 +67,7 @@ def activate_file(ctx: Context, _: None, __: None) -> None:
     ctx.enter(ctx.tree.mf, fresh=True)
 
 
-@commands.on(DEACTIVATE_FILE, life=Stage.INITIALISATION)
+@files.on(DEACTIVATE_FILE, life=Stage.INITIALISATION)
 def deactivate_file(ctx: Context, _: None, __: None) -> None:
     """Block the current EF or DF."""
     target = ctx.session.file or ctx.session.directory
@@ -73,7 +76,7 @@ def deactivate_file(ctx: Context, _: None, __: None) -> None:
     ctx.tree.set_life(target, Life.DEACTIVATED)
 
 
-@commands.on(TERMINATE_DF, life=Stage.INITIALISATION)
+@files.on(TERMINATE_DF, life=Stage.INITIALISATION)
 def terminate_df(ctx: Context, _: None, __: None) -> None:
     """End the current DF for good; for the MF, the chip."""
     directory = ctx.session.directory
@@ -82,3 +85,6 @@ def terminate_df(ctx: Context, _: None, __: None) -> None:
     else:
         ctx.tree.set_life(directory, Life.TERMINATED)
     ctx.enter(ctx.tree.mf, fresh=True)
+
+
+commands = CommandTable(files, keys)

@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import Final, Self
 from zlib import crc32
 
-from apdu.wire.fields import choice, const, counted, fixed, raw, rest, uint, wire
+from apdu.wire.fields import choice, counted, raw, rest, uint, wire
 from apdu.wire.perso import Algorithm, KeyUsage, Life
 from apdu.wire.record import Record, record
 from card_os.nvm import JOURNAL_SIZE
@@ -26,20 +26,33 @@ HISTORICAL: Final = 13
 """Historical bytes of the ATR."""
 
 
+class Mark(IntEnum):
+    """The first bytes of the master block: what kind of chip this is, and the layout's version."""
+
+    CARD = int.from_bytes(b"SSC") << 8 | LAYOUT_VERSION
+    """A holder's card."""
+    PSAM = int.from_bytes(b"SAM") << 8 | LAYOUT_VERSION
+
+
 @record
 class MasterBlock(Record):
     """The chip as a whole: its state, where its objects end, its ATR. Always written whole."""
 
-    mark: bytes = fixed(const(b"SSC" + bytes((LAYOUT_VERSION,))))
+    mark: Mark = wire(choice(Mark, 4))
     life: Life = wire(choice(Life))
     end: int = wire(uint(4))
     historical: bytes = wire(raw(HISTORICAL))
     check: int = wire(uint(4))
 
     @classmethod
-    def make(cls, life: Life, end: int, historical: bytes) -> Self:
+    def make(cls, life: Life, end: int, historical: bytes, mark: Mark = Mark.CARD) -> Self:
         """The block with its checksum."""
-        return cls(life, end, historical, crc32(bytes((life,)) + end.to_bytes(4) + historical))
+        check = crc32(bytes((life,)) + end.to_bytes(4) + historical)
+        return cls(mark, life, end, historical, check)
+
+    def then(self, life: Life, end: int) -> Self:
+        """The block that takes the place of this one."""
+        return self.make(life, end, self.historical, self.mark)
 
 
 MASTER_AT: Final = JOURNAL_SIZE

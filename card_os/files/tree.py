@@ -19,6 +19,7 @@ from card_os.files.layout import (
     HISTORICAL,
     MASTER_AT,
     OBJECTS_AT,
+    Mark,
     MasterBlock,
     ObjectHead,
     ObjectKind,
@@ -103,24 +104,36 @@ def _secret_header(raw: bytes) -> SecretHeader:
     return SecretHeader.parse(raw)
 
 
-MF_HEADER: Final = FileHeader(FileKind.DF, MF_FID, read=NEVER, update=NEVER)
-
-
-def format_flash(flash: Flash, historical: bytes) -> None:
+def format_flash(flash: Flash, historical: bytes, mark: Mark) -> None:
     """Make a blank flash the memory of a chip that has an MF and nothing else."""
     if len(historical) != HISTORICAL:
         raise FormatError(f"ATR: {len(historical)} historical bytes, {HISTORICAL} are needed")
-    master = MasterBlock.make(Life.INITIALISATION, OBJECTS_AT, historical)
+    master = MasterBlock.make(Life.INITIALISATION, OBJECTS_AT, historical, mark)
     flash.write(0, bytes(len(flash.cells)))
     flash.write(MASTER_AT, bytes(master))
     if flash.sync is not None:
         flash.sync()
 
 
-class Tree:
-    """All of a chip's objects, mounted. A DF with one of `applications` as name begins one."""
+def read_master(nvm: Nvm) -> MasterBlock:
+    """What a chip's memory says of the chip. Raises MemoryDamaged when it is not one's."""
+    raw = nvm.read(MASTER_AT, MasterBlock.byte_length())
+    try:
+        found = MasterBlock.parse(raw)
+    except FormatError as error:
+        raise MemoryDamaged(str(error)) from None
+    if found != MasterBlock.make(found.life, found.end, found.historical, found.mark):
+        raise MemoryDamaged("the master block fails its checksum")
+    return found
 
-    def __init__(self, nvm: Nvm, size: int, applications: frozenset[bytes]) -> None:
+
+class Tree:
+    """All of a chip's objects, mounted.
+
+    `applications`: the DF names with which an application begins, that of the MF first.
+    """
+
+    def __init__(self, nvm: Nvm, size: int, applications: tuple[bytes, ...]) -> None:
         self._nvm = nvm
         self._size = size
         self._applications = applications
@@ -134,13 +147,11 @@ class Tree:
             raise MemoryDamaged(str(error)) from None
 
     def _mount(self) -> None:
-        raw = self._nvm.read(MASTER_AT, MasterBlock.byte_length())
-        self.master = found = MasterBlock.parse(raw)
-        if found != MasterBlock.make(found.life, found.end, found.historical):
-            raise MemoryDamaged("the master block fails its checksum")
-        self.mf = Directory(0, MF_HEADER, None)
+        self.master = read_master(self._nvm)
+        name = self._applications[0]
+        self.mf = Directory(0, FileHeader(FileKind.DF, MF_FID, NEVER, NEVER, name=name), None)
         self.directories = [self.mf]
-        self.names: dict[bytes, Directory] = {}
+        self.names: dict[bytes, Directory] = {name: self.mf} if name else {}
         if self.master.life is Life.DEACTIVATED:
             raise MemoryDamaged("a chip as a whole is never deactivated")
         if not OBJECTS_AT <= self.master.end <= self._size:
@@ -248,7 +259,7 @@ class Tree:
         end = at + len(raw) + len(body)
         if end > self._size:
             raise StatusError(SW.NO_SPACE)
-        master = MasterBlock.make(self.master.life, end, self.master.historical)
+        master = self.master.then(self.master.life, end)
         with self._nvm.atomic():
             # Cells behind the last object are blank, so a body of zeros needs no writing.
             self._nvm.write(at, raw + body if any(body) else raw)
@@ -271,6 +282,6 @@ class Tree:
 
     def set_chip_life(self, life: Life) -> None:
         """Move the chip as a whole."""
-        master = MasterBlock.make(life, self.master.end, self.master.historical)
+        master = self.master.then(life, self.master.end)
         self._nvm.write(MASTER_AT, bytes(master))
         self.master = master

@@ -56,7 +56,7 @@ def _image(path: Path) -> Iterator[Channel]:
     from datetime import date
     from secrets import token_bytes
 
-    from card_os.chip import ROM, Chip
+    from card_os.chip import Chip
     from card_os.image import ImageError, ImageFlash
     from card_os.nvm import MemoryDamaged
     from card_os.world import World
@@ -64,7 +64,7 @@ def _image(path: Path) -> Iterator[Channel]:
 
     with ImageFlash(path) as flash:
         try:
-            chip = Chip(ROM, flash, World(token_bytes, date.today))
+            chip = Chip.boot(flash, World(token_bytes, date.today))
         except MemoryDamaged as error:
             raise ImageError(path, f"damaged: {error}") from None
         with MemoryChannel(chip) as channel:

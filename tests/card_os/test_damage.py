@@ -58,7 +58,7 @@ END = MASTER.end
 def with_master(cells: bytes | bytearray, life: int, end: int) -> bytes:
     """Cells whose master block says this, with a checksum that fits."""
     body = bytes((life,)) + end.to_bytes(4) + MASTER.historical
-    raw = MASTER.mark + body + crc32(body).to_bytes(4)
+    raw = MASTER.mark.to_bytes(4) + body + crc32(body).to_bytes(4)
     return bytes(cells[:MASTER_AT]) + raw + bytes(cells[MASTER_AT + len(raw) :])
 
 
