@@ -201,6 +201,8 @@ def field_values(con: Any) -> st.SearchStrategy[Any]:
             return st.text("0123456789", max_size=2 * con.size)
         case codecs.BcdDate():
             return st.none() | dates
+        case codecs.Month():
+            return st.dates().map("{:%m%y}".format)
         case codecs.Choice():
             return st.sampled_from(con.members)
         case codecs.Item():
@@ -219,6 +221,10 @@ def field_values(con: Any) -> st.SearchStrategy[Any]:
             return digits(12, 19)
         case pincodecs.CountedPin():
             return digits(6, 8)
+        case codecs.Before():
+            return st.binary(max_size=40)
+        case codecs.Filler():
+            return st.integers(0, 40)
         case Prefixed() if isinstance(con.subcon, codecs.Whole):
             return st.binary(max_size=16) | st.just(bytes(255))
         case Prefixed():

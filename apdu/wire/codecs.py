@@ -9,7 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import date
 from enum import Enum
-from typing import Any
+from io import SEEK_CUR
+from typing import Any, Final
 
 from construct import (
     Adapter,
@@ -25,6 +26,8 @@ from construct import (
 )
 
 from apdu.wire.codes import CHARSET
+
+MAX_FILLER: Final = 255
 
 
 class FieldError(ValueError):
@@ -132,6 +135,26 @@ class BcdDate(Codec):
         return bytes.fromhex(f"{value.year:04}{value.month:02}{value.day:02}")
 
 
+class Month(Codec):
+    """`cn` 2: MMYY as packed BCD, of which the century is not said."""
+
+    def __init__(self) -> None:
+        super().__init__(Bytes(2))
+
+    def read(self, found: bytes) -> str:
+        return self._month(found.hex())
+
+    def write(self, value: str) -> bytes:
+        return bytes.fromhex(self._month(value))
+
+    @staticmethod
+    def _month(digits: str) -> str:
+        right = len(digits) == 4 and digits.isascii() and digits.isdecimal()
+        if not right or not "01" <= digits[:2] <= "12":
+            raise ValueError("must be a month and a year, MMYY")
+        return digits
+
+
 class Choice(Codec):
     """A number that must be one of an enumeration's."""
 
@@ -161,6 +184,48 @@ class Whole(Codec):
     def write(self, value: bytes) -> bytes:
         if not isinstance(value, bytes):
             raise ValueError("must be bytes")
+        return value
+
+
+class Before(Construct):  # type: ignore[misc]
+    """All bytes but a fixed number at the end."""
+
+    def __init__(self, behind: int) -> None:
+        super().__init__()
+        self.behind = behind
+
+    def _parse(self, stream: Any, context: Any, path: str) -> bytes:
+        left: bytes = stream.read()
+        size = len(left) - self.behind
+        if size < 0:
+            raise FieldError(path, "bytes are missing or of the wrong number")
+        stream.seek(-self.behind, SEEK_CUR)
+        return left[:size]
+
+    def _build(self, obj: bytes, stream: Any, context: Any, path: str) -> bytes:
+        stream.write(obj)
+        return obj
+
+
+class Filler(Codec):
+    """How often one byte is repeated; no more than fill a short data field."""
+
+    def __init__(self, byte: int, behind: int) -> None:
+        super().__init__(Before(behind))
+        self.byte = bytes((byte,))
+
+    def read(self, found: bytes) -> int:
+        if found.strip(self.byte):
+            raise ValueError(f"not filled with {self.byte.hex().upper()}")
+        return self._fitting(len(found))
+
+    def write(self, value: int) -> bytes:
+        return self.byte * self._fitting(value)
+
+    @staticmethod
+    def _fitting(value: int) -> int:
+        if not (isinstance(value, int) and 0 <= value <= MAX_FILLER):
+            raise ValueError(f"must be 0 to {MAX_FILLER} bytes")
         return value
 
 
@@ -230,6 +295,10 @@ def choice(members: type[Enum], size: int) -> Construct:
 
 def raw(size: int) -> Construct:
     return Whole(Bytes(size))
+
+
+def before(behind: int) -> Construct:
+    return Whole(Before(behind))
 
 
 def rest() -> Construct:

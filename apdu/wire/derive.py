@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fast parser and builder from a declaration of fixed fields.
 
-The last field may take all that is left. The construct's parts are walked once; what they say
+One field may take all that the others leave. The construct's parts are walked once; what they say
 is put into one `struct.Struct` and a short list of conversions. A plan answers None wherever it
 has doubts: then the declaration is asked.
 """
@@ -15,16 +15,19 @@ from typing import Any, NamedTuple
 
 from construct import Adapter, Bytes, BytesInteger, Const, GreedyBytes
 
+from apdu.wire.codecs import Before
+
 Convert = Callable[[Any], Any]
 _DOUBTS = (ValueError, TypeError, AttributeError, OverflowError, LookupError, struct.error)
 
 
 class _Step(NamedTuple):
-    """One field: its bytes (None: all that are left) and the ways in and out."""
+    """One field: its bytes (None: all but the last `behind`) and the ways in and out."""
 
     size: int | None
     decode: Convert
     encode: Convert
+    behind: int = 0
 
 
 class Plan:
@@ -34,18 +37,23 @@ class Plan:
         self._cls = cls
         self._names = [item.name for item in fields(cls)]
         self._fixed = [at for at, item in enumerate(fields(cls)) if not item.init]
-        self._tail = bool(steps) and steps[-1].size is None
-        fixed = steps[:-1] if self._tail else steps
-        self._struct = struct.Struct("".join(f"{step.size}s" for step in fixed))
+        sizes = [step.size for step in steps]
+        self._tail = None in sizes
+        open_at = sizes.index(None) if self._tail else len(sizes)
+        self._struct = _bytes_of(sizes[:open_at])
+        self._behind = _bytes_of(sizes[open_at + 1 :])
         self._decode = [step.decode for step in steps]
         self._encode = [step.encode for step in steps]
 
     def parse(self, raw: bytes) -> Any:
         """The value, or None where the declaration must be asked."""
-        size = self._struct.size
+        size, end = self._struct.size, len(raw) - self._behind.size
         try:
             if self._tail:
-                parts = (*self._struct.unpack_from(raw), raw[size:])
+                if end < size:
+                    return None
+                behind = self._behind.unpack_from(raw, end)
+                parts = (*self._struct.unpack_from(raw), raw[size:end], *behind)
             else:
                 parts = self._struct.unpack(raw)
             values = [convert(part) for convert, part in zip(self._decode, parts, strict=True)]
@@ -74,10 +82,22 @@ def plan(cls: type, declaration: Any) -> Plan | None:
     steps: list[_Step] = []
     for part in declaration.subcons:
         step = _step(part.subcon)
-        if step is None or (steps and steps[-1].size is None):
+        if step is None:
             return None
         steps.append(step)
+    behind, is_open = 0, False
+    for step in reversed(steps):
+        if step.size is not None:
+            behind += step.size
+        elif is_open or step.behind != behind:
+            return None
+        else:
+            is_open = True
     return Plan(cls, steps)
+
+
+def _bytes_of(sizes: list[int | None]) -> struct.Struct:
+    return struct.Struct("".join(f"{size}s" for size in sizes))
 
 
 def _exactly(size: int) -> Convert:
@@ -93,16 +113,22 @@ def _step(con: Any) -> _Step | None:
     """What one construct does to its bytes."""
     if isinstance(con, Const):
         inner = _step(con.subcon)
-        return inner and _Step(inner.size, _only(con.value, inner.decode), _only_out(con, inner))
+        return inner and inner._replace(
+            decode=_only(con.value, inner.decode), encode=_only_out(con, inner)
+        )
     if isinstance(con, BytesInteger) and isinstance(con.length, int):
         return _Step(con.length, int.from_bytes, _number(con.length))
     if isinstance(con, Bytes) and isinstance(con.length, int):
         return _Step(con.length, bytes, _exactly(con.length))
     if con is GreedyBytes:
         return _Step(None, bytes, bytes)
+    if isinstance(con, Before):
+        return _Step(None, bytes, bytes, con.behind)
     if isinstance(con, Adapter):
         inner = _step(con.subcon)
-        return inner and _Step(inner.size, _into(con, inner.decode), _out_of(con, inner.encode))
+        return inner and inner._replace(
+            decode=_into(con, inner.decode), encode=_out_of(con, inner.encode)
+        )
     return None
 
 

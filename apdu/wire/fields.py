@@ -70,6 +70,16 @@ def rest() -> Field[bytes]:
     return Field(lambda codecs: codecs.rest())
 
 
+def before(behind: int) -> Field[bytes]:
+    """All bytes but the last `behind`: what comes after it has a fixed length."""
+    return Field(lambda codecs: codecs.before(behind))
+
+
+def filler(byte: int, behind: int) -> Field[int]:
+    """How often `byte` stands there before the last `behind` bytes."""
+    return Field(lambda codecs: codecs.Filler(byte, behind))
+
+
 def const(value: bytes) -> Field[bytes]:
     """Always these bytes."""
     return Field(lambda codecs: codecs.const(value), only=value)
@@ -88,6 +98,11 @@ def digits(size: int) -> Field[str]:
 def day() -> Field[date | None]:
     """`cn` 4: a date YYYYMMDD in packed BCD; None when all F."""
     return Field(lambda codecs: codecs.BcdDate())
+
+
+def month() -> Field[str]:
+    """`cn` 2: the last month of a certificate, MMYY."""
+    return Field(lambda codecs: codecs.Month())
 
 
 def bits(size: int) -> Field[int]:
