@@ -110,8 +110,7 @@ def verify_card(key: BlockKey, cvn: int, data: bytes, ac: bytes) -> bool:
     `data`: the input as the CVN lays it out; the ATC is taken from it. Raises FormatError when a
     length is wrong or the CVN unknown.
     """
-    if len(ac) != AC:
-        raise FormatError(f"cryptogram: {len(ac)} bytes, must be {AC}")
+    _check_ac(ac)
     rule = _rule(cvn)
     session = rule.session(key, atc_of(rule.layout, data))
     return compare_digest(session.mac(data, rule.padding)[:AC], ac)
