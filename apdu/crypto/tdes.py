@@ -10,13 +10,10 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 from struct import Struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from apdu.crypto.padding import Padding, method_2, without
-from apdu.crypto.suite import BlockKey, Chain, Suite, ecb, zero_cbc
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers import Cipher
+from apdu.crypto.suite import BlockKey, Suite, zero_cbc
 
 BLOCK: Final = 8
 KEY: Final = 16
@@ -52,10 +49,7 @@ class TdesKey(BlockKey):
     def __init__(self, suite: Suite, value: bytes) -> None:
         super().__init__(suite, value)
         self._macs: list[list[Any]] = []
-        self._first: TdesKey | None = None
-
-    def _ecb(self) -> Cipher[Any]:
-        return _cipher(self._value, ecb())
+        self._first: BlockKey | None = None
 
     def mac(self, data: bytes, padding: Padding = method_2) -> bytes:
         """MAC algorithm 3 of ISO/IEC 9797-1 (retail MAC); for a key of 8 bytes algorithm 1.
@@ -64,45 +58,38 @@ class TdesKey(BlockKey):
         because every script, cryptogram and session of a 3DES card passes here.
         """
         if padding is not method_2 or not BLOCK <= len(data) < len(_SHAPES):
-            return self._mac(self._padded(data, padding))
+            return self._mac(without(padding(data, BLOCK), BLOCK))
         split, join, end, tail = _SHAPES[len(data)]
         if tail:
             first, rest, final = split(data + tail)
         else:
             first, rest = split(data)
             final = _MARKED
+        free = self._macs
         try:
-            kept = self._macs.pop()
+            kept = free.pop() if free else self._contexts()
         except IndexError:
-            kept = [_cipher(self._value[:BLOCK], zero_cbc(BLOCK)).encryptor().update, 0]
-            kept.append(self._ecb().encryptor().update)
+            kept = self._contexts()
         chain, last, whole = kept
-        # The context goes on from its last block, so that is taken out of the first one.
         (last,) = end(chain(join(first ^ last, rest)))
         kept[1] = last
         mac: bytes = whole((final ^ last).to_bytes(BLOCK))
-        self._macs.append(kept)
+        free.append(kept)
         return mac
 
     def _mac(self, blocks: bytes) -> bytes:
         """The same in few words, of one or more blocks."""
         body, final = blocks[:-BLOCK], blocks[-BLOCK:]
         if body:
-            first = self._first = self._first or TdesKey(self.suite, self._value[:BLOCK])
+            first = self._first = self._first or BlockKey(self.suite, self._value[:BLOCK])
             chained = first.cbc_mac(body, without)
             final = (int.from_bytes(chained) ^ int.from_bytes(final)).to_bytes(BLOCK)
         return self.encrypt(final)
 
-    def cbc_mac(self, data: bytes, padding: Padding = method_2) -> bytes:
-        """MAC algorithm 1 of ISO/IEC 9797-1 under the whole key."""
-        blocks = self._padded(data, padding)
-        try:
-            chain = self._chains.pop()
-        except IndexError:
-            chain = Chain(_cipher(self._value, zero_cbc(BLOCK)), BLOCK)
-        last = chain.run(blocks)
-        self._chains.append(chain)
-        return last.to_bytes(BLOCK)
+    def _contexts(self) -> list[Any]:
+        """A CBC context of the first key, its last block as a number, and the whole key."""
+        chain = self.suite._cipher(self._value[:BLOCK], zero_cbc(BLOCK)).encryptor().update
+        return [chain, 0, self._encryptor()]
 
 
 class Tdes(Suite):
@@ -110,6 +97,11 @@ class Tdes(Suite):
 
     def _make(self, value: bytes) -> TdesKey:
         return TdesKey(self, value)
+
+    def _algorithm(self, value: bytes) -> Any:
+        if len(value) != 3 * BLOCK:
+            value = value * 3 if len(value) == BLOCK else value + value[:BLOCK]
+        return _library()(value)
 
     def remarks(self, value: bytes) -> tuple[str, ...]:
         found = list(super().remarks(value))
@@ -144,17 +136,8 @@ def odd_parity(key: bytes) -> bytes:
 @cache
 def _library() -> Any:
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-    from cryptography.hazmat.primitives.ciphers import Cipher
 
-    return Cipher, TripleDES
-
-
-def _cipher(value: bytes, mode: Any) -> Cipher[Any]:
-    make, algorithm = _library()
-    if len(value) != 3 * BLOCK:
-        value = value * 3 if len(value) == BLOCK else value + value[:BLOCK]
-    made: Cipher[Any] = make(algorithm(value), mode)
-    return made
+    return TripleDES
 
 
 TDES: Final = Tdes()
