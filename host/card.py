@@ -109,6 +109,18 @@ class Card:
             raise CardMisspoke(f"{form.name}: {error}") from None
         return _judge(form.name, answer)
 
+    def relay(self, command: CommandAPDU, name: str) -> Reply:
+        """Send a command that was finished elsewhere, such as one that a key source protected.
+
+        `name` is what a fault calls it. Faults as from `send`, and a warning as from `ask`.
+        """
+        try:
+            with self.transaction():
+                answer = flow.exchange(self.channel.transmit, command)
+        except FormatError as error:
+            raise CardMisspoke(f"{name}: {error}") from None
+        return _judge(name, answer)
+
 
 def command_of(form: CommandForm[P, D, R], params: P, data: D, ne: int) -> CommandAPDU:
     """The C-APDU of a form, or FormatError naming what does not fit it."""

@@ -7,6 +7,8 @@ No fault ever carries a PIN, a key or the data of a command.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from apdu import sw as status
 
 
@@ -56,6 +58,36 @@ class CardGone(CardFault):
 
 class CardMute(CardGone):
     """The card did not answer within the deadline. What it did is not known."""
+
+
+class CardNotGenuine(CardFault):
+    """The card did not prove the key that it must have (LD/T 33: -21)."""
+
+
+class Lack(Enum):
+    """Why a key source cannot compute."""
+
+    KEY = "has no master for it"
+    """LD/T 33: -2203."""
+    ALGORITHM = "is for another algorithm"
+    """LD/T 33: -2202."""
+    USE = "may not use it for that"
+    """LD/T 33: -24."""
+    ADDRESS = "knows no HSM address of it"
+
+
+class KeyUnavailable(CardFault):
+    """The key source cannot compute with this key; another one may. `lack` says why."""
+
+    def __init__(self, source: str, key: str, lack: Lack) -> None:
+        super().__init__(f"key {key}: the {source} {lack.value}")
+        self.source = source
+        self.key = key
+        self.lack = lack
+
+
+class CentreMisspoke(CardFault):
+    """The answer of the key centre's HSM is not in the shape that was agreed. It was not used."""
 
 
 class InitialPinInForce(CardFault):

@@ -158,3 +158,9 @@ TABLES: Final = (
     DF07_KEYS,
 )
 """Of every DF, in the order of their FIDs."""
+_BY_NAME: Final = {spec.name: spec for table in TABLES for spec in table}
+
+
+def key_named(name: str) -> KeySpec:
+    """The slot with this name. KeyError when there is none."""
+    return _BY_NAME[name]

@@ -20,8 +20,18 @@ from apdu.wire.hrss import (
     HouseholdData,
     IssuerData,
 )
-from apdu.wire.hrss_commands import CHANGE_PIN, PinChange
+from apdu.wire.hrss_commands import (
+    CHANGE_PIN,
+    CRYPTOGRAM,
+    EXTERNAL_AUTHENTICATE,
+    INTERNAL_AUTHENTICATE,
+    ExternalData,
+    InternalData,
+    KeyNumber,
+    PinChange,
+)
 from apdu.wire.iso7816 import (
+    GET_CHALLENGE,
     READ_BINARY,
     READ_RECORD,
     SELECT,
@@ -144,6 +154,27 @@ class HrssClient:
         except PinBlocked:
             return 0
         return None
+
+    # Keys (`host.terminal.authentication` puts these together)
+
+    def challenge(self) -> bytes:
+        """8 random bytes of the card's, for the one authentication or protected command after."""
+        found = self.card.send(GET_CHALLENGE, None, None, ne=CRYPTOGRAM)
+        if len(found) != CRYPTOGRAM:
+            raise CardMisspoke(f"GET CHALLENGE: {len(found)} bytes, {CRYPTOGRAM} were asked for")
+        return found
+
+    def internal_authenticate(self, kid: int, factor: bytes, data: bytes) -> bytes:
+        """The card's cryptogram, 8 bytes, for a factor and data of the terminal's, 8 bytes each."""
+        given = InternalData(factor, data)
+        found = self.card.send(INTERNAL_AUTHENTICATE, KeyNumber(kid), given, ne=CRYPTOGRAM)
+        if len(found) != CRYPTOGRAM:
+            raise CardMisspoke(f"INTERNAL AUTHENTICATE: {len(found)} bytes, not {CRYPTOGRAM}")
+        return found
+
+    def external_authenticate(self, kid: int, cryptogram: bytes, data: bytes) -> None:
+        """Show a cryptogram over `data` for the last challenge; a wrong one costs a try."""
+        self.card.send(EXTERNAL_AUTHENTICATE, KeyNumber(kid), ExternalData(cryptogram, data))
 
     @staticmethod
     def _content(kind: type[C], found: bytes) -> C:

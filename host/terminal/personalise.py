@@ -12,9 +12,7 @@ from functools import reduce
 from operator import xor
 from typing import Final
 
-from apdu.atr import Atr
 from apdu.crypto.suite import Suite
-from apdu.errors import FormatError
 from apdu.secret import Secret
 from apdu.tlv import SimpleTlv, parse_simple
 from apdu.wire.access import ALWAYS, NEVER
@@ -36,7 +34,7 @@ from apdu.wire.hrss import (
     IssuerData,
     split_name,
 )
-from apdu.wire.hrss_keys import KeySpec
+from apdu.wire.hrss_keys import KeySpec, key_named
 from apdu.wire.iso7816 import APPEND_RECORD, SELECT, AppendTarget, By, Selection
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID, account_record, debit_fci
 from apdu.wire.perso import (
@@ -52,9 +50,8 @@ from apdu.wire.perso import (
 )
 from apdu.wire.record import Record
 from host.card import Card
-from host.faults import CardMisspoke
 from host.holder import Holder
-from host.keys import MemoryKeys
+from host.keys import MemoryKeys, chip_number
 from host.numbers import card_number_check_character
 
 SPEC_VERSIONS: Final = {"2.0": "2.00"}
@@ -63,8 +60,6 @@ CARD_CLASS: Final = "3"
 """卡的类别: 3 is taken to mean a card with a bank application (1 without)."""
 KEY_TRIES: Final = 15
 """Wrong authentications until a key is blocked."""
-UNIQUE: Final = 8
-"""Bytes of the chip's own number, the last ones of the ATR."""
 _DEBIT_SFI: Final = 1
 
 
@@ -76,7 +71,7 @@ def personalise(card: Card, holder: Holder, keys: MemoryKeys, generation: str = 
     if generation not in SPEC_VERSIONS:
         known = ", ".join(SPEC_VERSIONS)
         raise ValueError(f"generation {generation!r}: this release issues {known}")
-    unique = _unique_number(card.channel.atr)
+    unique = chip_number(card.channel.atr)
     issuer = _issuer_data(holder, unique, keys, generation)
     contents: dict[type[Record], Record] = {
         IssuerData: issuer,
@@ -99,20 +94,8 @@ def personalise(card: Card, holder: Holder, keys: MemoryKeys, generation: str = 
         card.send(ACTIVATE_FILE, None, None)
 
 
-def _unique_number(atr: bytes) -> bytes:
-    """T6 to TD of the ATR: the chip's own 8 bytes."""
-    try:
-        historical = Atr.parse(atr).historical
-    except FormatError as error:
-        raise CardMisspoke(str(error)) from None
-    if len(historical) < UNIQUE:
-        raise CardMisspoke(f"ATR: {len(historical)} historical bytes hold no chip number")
-    return historical[-UNIQUE:]
-
-
 def _issuer_data(holder: Holder, unique: bytes, keys: MemoryKeys, generation: str) -> IssuerData:
-    irk = next(spec for spec in SSSE.keys if spec.name == "IRK")
-    key = keys.card_key(irk, holder.region, unique)
+    key = keys.card_key(key_named("IRK"), holder.region, unique)
     number = bytes.fromhex(holder.region) + RID + unique[-4:]
     return IssuerData(
         identification=number + keys.suite.key(key.reveal()).mac(number)[:4],
