@@ -173,9 +173,11 @@ def test_a_signature_of_another_length_is_not_in_its_shape(size: int) -> None:
 def test_a_sum_at_infinity_and_a_sum_of_nothing_do_not_verify(provider: Provider, t: int) -> None:
     d = int.from_bytes(KEY.secret.reveal())
     s = -t * d % N
-    for r in ((t - s) % N, N - s):
+    alone = int.from_bytes(base_point(RECOMMENDED, s)[:32])
+    for r, e in (((t - s) % N, 0), (N - s, (N - s - alone) % N)):
         if r:
-            assert not provider.verify(RECOMMENDED, KEY.public.value, bytes(32), pair(r, s))
+            digest = e.to_bytes(32)
+            assert not provider.verify(RECOMMENDED, KEY.public.value, digest, pair(r, s))
 
 
 @every_provider
@@ -192,6 +194,30 @@ def test_a_sum_of_a_point_and_itself_is_its_double(provider: Provider, s: int, e
         public = KEYS[2].public.value
         assert provider.verify(RECOMMENDED, public, right.to_bytes(32), pair(r, s))
         assert not provider.verify(RECOMMENDED, public, wrong.to_bytes(32), pair(r, s))
+
+
+@few
+@given(messages)
+def test_a_number_and_n_more_is_another_number(message: bytes) -> None:
+    signature = sm2.sign(SAMPLE_KEY, message, drawn(0))
+    r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+    for more in ((r + SAMPLE.n, s), (r, s + SAMPLE.n)):
+        if max(more) < 2**256:
+            assert not sm2.verify(SAMPLE_KEY.public, message, pair(*more))
+
+
+@pytest.mark.parametrize("what", ["r is 0", "r + k is n", "s is 0"])
+def test_a_k_that_would_give_the_key_away_is_not_used(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    k, d = 4711, int.from_bytes(KEY.secret.reveal())
+    r = {"r is 0": 0, "r + k is n": N - k, "s is 0": k * pow(d, -1, N) % N}[what]
+    e = (r - int.from_bytes(base_point(RECOMMENDED, k)[:32])) % N
+    monkeypatch.setattr(sm2, "message_digest", lambda *_: e.to_bytes(32))
+    left = [k, k + 1]
+    signature = sm2.sign(KEY, b"", lambda size: left.pop(0).to_bytes(size))
+    assert [] == left
+    assert sm2.verify(KEY.public, b"", signature)
 
 
 def test_random_bytes_that_are_of_no_use_are_drawn_again() -> None:
@@ -240,16 +266,29 @@ def test_a_ciphertext_with_a_flipped_bit_is_refused(bit: int) -> None:
         sm2.decrypt(KEY, flipped(made, bit))
 
 
+def hollow() -> tuple[int, bytes]:
+    """A factor whose shared point makes a mask of one zero byte, and that point."""
+    d = int.from_bytes(KEY.secret.reveal())
+    for factor in range(1, 5000):
+        shared = base_point(RECOMMENDED, factor * d % N)
+        if sm3.derive_key(shared, 1) == b"\0":
+            return factor, shared
+    raise AssertionError("one in 256 has it")
+
+
 @every_provider
 def test_a_mask_of_zeros_is_refused(provider: Provider) -> None:
-    secret = KEY.secret.reveal()
-    for factor in range(1, 1500):
-        point = base_point(RECOMMENDED, factor)
-        shared = base_point(RECOMMENDED, factor * int.from_bytes(secret) % N)
-        if sm3.derive_key(shared, 1) == b"\0":
-            break
+    factor, shared = hollow()
+    point = base_point(RECOMMENDED, factor)
     check = sm3.digest(shared[:32] + b"A" + shared[32:])
-    assert provider.decrypt(RECOMMENDED, secret, point, check, b"A") is None
+    assert provider.decrypt(RECOMMENDED, KEY.secret.reveal(), point, check, b"A") is None
+
+
+def test_a_mask_of_zeros_is_not_used() -> None:
+    left = [hollow()[0], 4711]
+    made = sm2.encrypt(KEY.public, b"A", lambda size: left.pop(0).to_bytes(size))
+    assert [] == left
+    assert b"A" == sm2.decrypt(KEY, made)
 
 
 @settings(max_examples=40)
