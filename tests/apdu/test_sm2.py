@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from strategies import near
 
-from apdu.crypto import sm2, sm2_asn1, sm2_gmssl, sm3
+from apdu.crypto import sm2, sm2_gmssl, sm3
 from apdu.crypto.sm2_curve import RECOMMENDED, Curve, Provider
 from apdu.crypto.sm2_python import PYTHON, base_point, multiplied
 from apdu.errors import FormatError
@@ -301,58 +301,6 @@ def test_any_other_bytes_are_refused(raw: bytes, old_order: bool) -> None:
         return
     with pytest.raises(FormatError, match=r"^ciphertext: "):
         sm2.decrypt(KEY, raw, old_order=old_order)
-
-
-# ASN.1
-
-
-@given(st.binary(min_size=64, max_size=64))
-@example(bytes(64))
-def test_a_signature_and_its_der_are_a_pair(signature: bytes) -> None:
-    der = sm2_asn1.signature_to_der(signature)
-    assert signature == sm2_asn1.signature_from_der(der)
-
-
-@given(st.binary(min_size=97, max_size=300).map(lambda raw: b"\x04" + raw))
-def test_a_ciphertext_and_its_der_are_a_pair(ciphertext: bytes) -> None:
-    assert ciphertext == sm2_asn1.ciphertext_from_der(sm2_asn1.ciphertext_to_der(ciphertext))
-
-
-@given(
-    near(st.binary(min_size=64, max_size=64).map(sm2_asn1.signature_to_der))
-    | near(
-        st.binary(min_size=97, max_size=99).map(
-            lambda raw: sm2_asn1.ciphertext_to_der(b"\x04" + raw)
-        )
-    )
-)
-def test_der_has_one_form(der: bytes) -> None:
-    for there, back in (
-        (sm2_asn1.signature_from_der, sm2_asn1.signature_to_der),
-        (sm2_asn1.ciphertext_from_der, sm2_asn1.ciphertext_to_der),
-    ):
-        try:
-            plain = there(der)
-        except FormatError:
-            continue
-        assert der == back(plain)
-
-
-# SM3
-
-
-@given(st.binary(max_size=200), st.binary(max_size=200), st.binary(max_size=200))
-def test_any_number_of_messages_go_on_from_one_beginning(
-    head: bytes, one: bytes, other: bytes
-) -> None:
-    beginning = sm3.Beginning(head)
-    for rest in (one, other, one):
-        assert sm3.digest(head + rest) == beginning.digest(rest)
-
-
-@given(st.binary(max_size=64), st.integers(1, 200))
-def test_a_longer_derived_key_begins_with_a_shorter_one(shared: bytes, length: int) -> None:
-    assert sm3.derive_key(shared, 300)[:length] == sm3.derive_key(shared, length)
 
 
 # Keys, and who computes
