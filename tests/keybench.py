@@ -226,7 +226,20 @@ def logged_in(desk: Desk) -> None:
     assert [0x9000, 0x9000] == [desk.authenticate("PUK"), desk.authenticate("UKSSSE")]
 
 
-# What a desk may try, and how it may go away
+# What a desk does about the PIN, what it may try, and how it may go away
+
+SERVICES: dict[str, Callable[[Desk], bytes]] = {"unblock": Desk.unblock, "reload": Desk.reload}
+every_service = pytest.mark.parametrize("service", SERVICES)
+
+
+def ready(suite: Suite = TDES, wrong: int = 0) -> Desk:
+    """A desk that has proven PUK, after so many wrong PINs."""
+    desk = Desk(suite)
+    desk.go("SSSE")
+    for _ in range(wrong):
+        desk.send(verify(WRONG_PIN))
+    assert 0x9000 == desk.authenticate("PUK")
+    return desk
 
 
 Attempt = Callable[[Desk, bytes], bytes]
