@@ -15,6 +15,7 @@ from datetime import date
 from typing import Final
 
 from card_os.chip import FLASH_SIZE, Chip
+from card_os.files.layout import Mark
 from card_os.nvm import Flash
 from card_os.world import World, seeded
 from host.card import Card
@@ -23,6 +24,7 @@ from host.codes import EthnicGroup, Sex
 from host.holder import Holder
 from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
+from host.terminal.personalise_psam import personalise_psam
 
 TEST_HOLDER: Final = Holder(
     number="430200199003070015",
@@ -39,20 +41,29 @@ TEST_HOLDER: Final = Holder(
 """An invented person; no district has the code 430200, so nobody has such a number."""
 TEST_DAY: Final = date(2026, 1, 5)
 """The date in the world of seeded test cards."""
+TEST_TERMINAL: Final = "990000000001"
+"""The number of the terminal that a test PSAM is for."""
+TEST_SERIAL: Final = "99000000000000000001"
 _VENDOR: Final = b"SW"
 """T4-T5 of the ATR: a card made of software."""
 
 
 def blank_chip(world: World, flash: Flash | None = None) -> Chip:
     """A new chip with its own number, before personalisation."""
+    return _manufacture(world, flash, Mark.CARD)
+
+
+def _manufacture(world: World, flash: Flash | None, mark: Mark) -> Chip:
     historical = bytes.fromhex("008154") + _VENDOR + world.random(8)
-    return Chip.manufacture(flash or Flash(bytearray(FLASH_SIZE)), world, historical)
+    return Chip.manufacture(flash or Flash(bytearray(FLASH_SIZE)), world, historical, mark)
 
 
-def issue(chip: Chip, holder: Holder, generation: str = "2.0") -> Card:
+def issue(
+    chip: Chip, holder: Holder, generation: str = "2.0", keys: MemoryKeys | None = None
+) -> Card:
     """Personalise a blank chip for a holder with test keys."""
     card = Card(MemoryChannel(chip))
-    personalise(card, holder, MemoryKeys(), generation)
+    personalise(card, holder, keys or MemoryKeys(), generation)
     return card
 
 
@@ -63,5 +74,16 @@ def issue_test_card(generation: str = "2.0", seed: int = 7, holder: Holder = TES
     """
     chip = blank_chip(seeded(seed, TEST_DAY))
     issue(chip, holder, generation)
+    chip.reset()
+    return chip
+
+
+def issue_test_psam(
+    keys: MemoryKeys | None = None, seed: int = 8, flash: Flash | None = None
+) -> Chip:
+    """A sealed PSAM with the masters of all test cards' keys, or of `keys`."""
+    chip = _manufacture(seeded(seed, TEST_DAY), flash, Mark.PSAM)
+    card = Card(MemoryChannel(chip))
+    personalise_psam(card, keys or MemoryKeys(), TEST_TERMINAL, TEST_SERIAL)
     chip.reset()
     return chip
