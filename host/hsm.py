@@ -208,9 +208,9 @@ class MemoryHsm:
 
     def answer(self, line: str) -> str:
         """The answer to a line, or FormatError naming the field; never what is in it."""
-        code, *parts, end = line.split("|")
-        if end:
+        if not line.endswith("|"):
             raise FormatError("line: must end with |")
+        code, *parts = line[:-1].split("|")
         if code != _code(self._keys.suite):
             raise FormatError("algorithm: must be that of the HSM's keys")
         match parts:
