@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha1
+from struct import Struct
 from typing import Final
 
 from apdu.crypto.padding import when_needed
@@ -20,6 +21,7 @@ from apdu.errors import FormatError
 FACTOR: Final = 8
 """Bytes of a diversification factor (分散因子) and of a challenge."""
 _ALL: Final = (1 << 64) - 1
+_ATC_AND_COMPLEMENT: Final = Struct(">6xH6xH").pack
 
 
 def with_complement(factor: bytes) -> bytes:
@@ -69,7 +71,7 @@ def udk(master: BlockKey, pan: str, psn: str = "00", option: str = "A") -> bytes
 def pboc_session_key(key: BlockKey, atc: bytes) -> bytes:
     """Session key of one transaction, 16 bytes. `atc`: 2 bytes (JR/T 0025.5 annex D, 0025.17)."""
     number = _atc(atc)
-    return key.encrypt(bytes(6) + atc + bytes(6) + (number ^ 0xFFFF).to_bytes(2))
+    return key.encrypt(_ATC_AND_COMPLEMENT(number, number ^ 0xFFFF))
 
 
 def common_session_key(key: BlockKey, diversifier: bytes) -> bytes:

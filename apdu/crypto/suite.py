@@ -29,7 +29,7 @@ class BlockKey:
     Data is whole blocks; anything else raises FormatError, nothing is cut off or filled.
     """
 
-    __slots__ = ("_chains", "_decryptors", "_encryptors", "_value", "suite")
+    __slots__ = ("_chains", "_decryptors", "_encryptors", "_macs", "_value", "suite")
 
     def __init__(self, suite: Suite, value: bytes) -> None:
         self.suite = suite
@@ -37,6 +37,7 @@ class BlockKey:
         self._encryptors: list[Any] = []
         self._decryptors: list[Any] = []
         self._chains: list[list[Any]] = []
+        self._macs: list[list[Any]] = []  # of a MAC that is not CBC-MAC
 
     # Contexts are taken out of a list, which one thread can do at a time, and put back. The list
     # is looked at before, for an exception would cost a fresh key as much as its context.

@@ -7,7 +7,7 @@ K1 K2 K1. Parity bits are not looked at (ISO/IEC 18033-3 ignores them as well).
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from struct import Struct
 from typing import Any, Final
@@ -24,6 +24,10 @@ _MARKED: Final = 0x80 << 56
 """The block that padding method 2 adds to whole blocks, as a number."""
 
 
+_without_init: Final[Any] = object.__new__
+
+
+@lru_cache(maxsize=256)
 def _shapes(rest: int) -> list[tuple[Any, Any, Any, bytes]]:
     """How the MAC takes apart its data: a first block, `rest` bytes, and 0 to 7 bytes more.
 
@@ -36,20 +40,18 @@ def _shapes(rest: int) -> list[tuple[Any, Any, Any, bytes]]:
     return [whole, *((marked.unpack, body.pack, end, tail) for tail in _TAILS[1:])]
 
 
-_SHAPES: Final[list[Any]] = [None] * BLOCK
-_SHAPES.extend(shape for rest in range(0, 0x108, BLOCK) for shape in _shapes(rest))
-"""By length, up to the longest command with what scripts put before it."""
+_shape_of: Final = {
+    rest + BLOCK + odd: shape
+    for rest in range(0, 0x108, BLOCK)
+    for odd, shape in enumerate(_shapes(rest))
+}.get
+"""By length, from a whole block to the longest command with what scripts put before it."""
 
 
 class TdesKey(BlockKey):
     """A key of 8, 16 or 24 bytes; its MAC is the retail MAC."""
 
-    __slots__ = ("_first", "_macs")
-
-    def __init__(self, suite: Suite, value: bytes) -> None:
-        super().__init__(suite, value)
-        self._macs: list[list[Any]] = []
-        self._first: BlockKey | None = None
+    __slots__ = ()
 
     def mac(self, data: bytes, padding: Padding = method_2) -> bytes:
         """MAC algorithm 3 of ISO/IEC 9797-1 (retail MAC); for a key of 8 bytes algorithm 1.
@@ -57,19 +59,25 @@ class TdesKey(BlockKey):
         CBC under the first key alone, and the last block under the whole key. Written out,
         because every script, cryptogram and session of a 3DES card passes here.
         """
-        if padding is not method_2 or not BLOCK <= len(data) < len(_SHAPES):
-            return self._mac(without(padding(data, BLOCK), BLOCK))
-        split, join, end, tail = _SHAPES[len(data)]
-        if tail:
-            first, rest, final = split(data + tail)
+        shape = _shape_of(len(data))
+        if shape and padding is method_2:
+            split, join, end, tail = shape
+            if tail:
+                first, rest, final = split(data + tail)
+            else:
+                first, rest = split(data)
+                final = _MARKED
         else:
-            first, rest = split(data)
-            final = _MARKED
+            blocks = without(padding(data, BLOCK), BLOCK)
+            if len(blocks) == BLOCK:
+                return self.encrypt(blocks)
+            split, join, end, _ = _shapes(len(blocks) - 2 * BLOCK)[1]
+            first, rest, final = split(blocks)
         free = self._macs
         try:
-            kept = free.pop() if free else self._contexts()
+            kept = free.pop() if free else self._mac_contexts()
         except IndexError:
-            kept = self._contexts()
+            kept = self._mac_contexts()
         chain, last, whole = kept
         (last,) = end(chain(join(first ^ last, rest)))
         kept[1] = last
@@ -77,16 +85,7 @@ class TdesKey(BlockKey):
         free.append(kept)
         return mac
 
-    def _mac(self, blocks: bytes) -> bytes:
-        """The same in few words, of one or more blocks."""
-        body, final = blocks[:-BLOCK], blocks[-BLOCK:]
-        if body:
-            first = self._first = self._first or BlockKey(self.suite, self._value[:BLOCK])
-            chained = first.cbc_mac(body, without)
-            final = (int.from_bytes(chained) ^ int.from_bytes(final)).to_bytes(BLOCK)
-        return self.encrypt(final)
-
-    def _contexts(self) -> list[Any]:
+    def _mac_contexts(self) -> list[Any]:
         """A CBC context of the first key, its last block as a number, and the whole key."""
         chain = self.suite._cipher(self._value[:BLOCK], zero_cbc(BLOCK)).encryptor().update
         return [chain, 0, self._encryptor()]
@@ -101,7 +100,10 @@ class Tdes(Suite):
     def _algorithm(self, value: bytes) -> Any:
         if len(value) != 3 * BLOCK:
             value = value * 3 if len(value) == BLOCK else value + value[:BLOCK]
-        return _library()(value)
+        # Without its own checks, which have been made and cost as much as enciphering a block.
+        made = _without_init(_library())
+        made.key = value
+        return made
 
     def remarks(self, value: bytes) -> tuple[str, ...]:
         found = list(super().remarks(value))
