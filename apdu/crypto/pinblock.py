@@ -140,7 +140,7 @@ def build_reload(pin: str, block: int = BLOCK) -> bytes:
 def read_reload(data: bytes, block: int = BLOCK) -> str:
     """The PIN in such data, as the card reads it."""
     try:
-        body = strip_2(data, block) if len(data) == block else b""
+        body = strip_2(data, block)
     except FormatError:
         body = b""
     coded = body[1:]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import digits
 
@@ -70,15 +70,19 @@ def test_a_changed_digit_changes_the_value_but_for_about_one_in_ten_thousand() -
     assert 6_200 < len(set(values)) < 6_450
 
 
+def by_hand(pvk: BlockKey, four: str, pan: str, index: str) -> str:
+    """The value once more: digits first, then letters."""
+    done = pvk.encrypt(bytes.fromhex(f"{pan[:-1][-11:]}{index}{four}")).hex()
+    numbers = [nibble for nibble in done if nibble in "0123456789"]
+    letters = [str(int(nibble, 16) - 10) for nibble in done if nibble not in "0123456789"]
+    return "".join(numbers + letters)[:4]
+
+
 @given(keys, pins, pans, indices)
 def test_the_value_is_the_first_digits_and_then_the_letters(
     pvk: BlockKey, pin: str, pan: str, index: str
 ) -> None:
-    parameter = f"{pan[:-1][-11:]}{index}{pin[:4]}"
-    done = pvk.encrypt(bytes.fromhex(parameter)).hex()
-    numbers = [nibble for nibble in done if nibble in "0123456789"]
-    letters = [str(int(nibble, 16) - 10) for nibble in done if nibble not in "0123456789"]
-    assert "".join(numbers + letters)[:4] == pinvalue.pvv(pvk, pin, pan, index)
+    assert by_hand(pvk, pin[:4], pan, index) == pinvalue.pvv(pvk, pin, pan, index)
 
 
 class Answers:
@@ -121,10 +125,25 @@ def test_any_block_is_answered_with_yes_or_no(
 @given(pans, indices)
 def test_a_block_without_a_pin_is_not_taken_for_one_of_zeros(pan: str, index: str) -> None:
     value = pinvalue.pvv(PVK, "0000", pan, index)
-    for field in (build_iso_2("0000"), bytes(8), build_iso_0("0000", pan)[:-1] + b"\x01"):
-        assume(field != build_iso_0("0000", pan))
+    right = build_iso_0("0000", pan)
+    # Another format, no filling, another last nibble, a digit that is none, a PIN of 3 digits.
+    wrong = [build_iso_2("0000"), bytes(8)]
+    for mask in ("0000000000000001", "0000A00000000000", "0700000000000000"):
+        wrong.append((int.from_bytes(right) ^ int(mask, 16)).to_bytes(8))
+    for field in wrong:
+        assert field != right
         block = PIN_KEY.encrypt(field)
         assert not pinvalue.verify_pvv(PIN_KEY, block, pan, PVK, index, value)
+
+
+@given(pans, indices)
+def test_a_letter_among_the_digits_is_no_pin_even_where_its_value_fits(
+    pan: str, index: str
+) -> None:
+    field = int.from_bytes(build_iso_0("1204", pan)) ^ 0xA << 44
+    block = PIN_KEY.encrypt(field.to_bytes(8))
+    value = by_hand(PVK, "12a4", pan, index)
+    assert not pinvalue.verify_pvv(PIN_KEY, block, pan, PVK, index, value)
 
 
 @given(pins, pans, st.integers(0, 63))
