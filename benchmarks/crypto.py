@@ -33,8 +33,8 @@ from apdu.wire.cryptogram import Cvn  # noqa: E402
 KEY = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
 TEXT = bytes(range(40))
 FILLED = TEXT + b"\x80" + bytes(7)
-INPUT = bytes(29) + bytes.fromhex("001C03A0A012345600")[:8]
-"""37 bytes, as CVN 01 has them."""
+INPUT = bytes(31) + bytes.fromhex("001C 03A0A000")
+"""37 bytes, as CVN 01 has them: ATC 001C."""
 PAN = "6228000100001234567"
 PANS = [f"62280001{number:08d}" for number in range(2_000)]
 CARDS, BATCH_ROUNDS = 1_000_000, 5
@@ -193,10 +193,20 @@ def pin() -> Iterator[Line]:
         for _ in range(count):
             pinvalue.verify_pvv(pin_key, block, PAN, pvk, "1", pvv)
 
-    mine, one = rounds(25, (ours, count), repeat(context(ecb()), block, count))
-    text = speed(median(mine), 400_000)
-    name, against = "PIN block deciphered, PVV verified", "one bare 3DES block"
-    yield Line(name, against, median(mine), median(one), ratio(mine, one), 7.0, per_second=text)
+    mine, kept, bare = rounds(
+        25,
+        (ours, count),
+        repeat(pin_key.encrypt, block, count),
+        repeat(context(ecb()), block, count),
+    )
+    for against, one, goal, text in (
+        ("one 3DES block, kept key", kept, 7.0, speed(median(mine), 400_000)),
+        ("one bare 3DES block", bare, None, ""),
+    ):
+        name = "PIN block deciphered, PVV verified"
+        yield Line(
+            name, against, median(mine), median(one), ratio(mine, one), goal, per_second=text
+        )
 
 
 def batches() -> Iterator[Line]:
@@ -207,9 +217,9 @@ def batches() -> Iterator[Line]:
         key = suite.key(KEY)
         whole, two, alone = rounds(
             BATCH_ROUNDS,
-            (lambda key=key: derive.derive_many(key, blocks), 1),  # type: ignore[misc]
-            (lambda key=key: derive.derive_many(key, blocks, 2), 1),  # type: ignore[misc]
-            (lambda bare=bare: bare(blocks), 1),  # type: ignore[misc]
+            (lambda key=key: derive.derive_many(key, blocks), 1),
+            (lambda key=key: derive.derive_many(key, blocks, 2), 1),
+            (lambda bare=bare: bare(blocks), 1),
             clock=perf_counter,
         )
         name = f"1,000,000 {suite.name} card keys"
