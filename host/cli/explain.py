@@ -21,6 +21,8 @@ from apdu.wire.form import CommandForm
 from apdu.wire.hrss import SSSE, DfSpec, EfSpec, items
 from apdu.wire.iso7816 import By, Mode, Selection
 from apdu.wire.perso import FileHeader, FileKind
+from apdu.wire.psam import PSAM
+from apdu.wire.psam_commands import WRITE_MASTER_KEY
 from host.cli.explanation import Explanation, Made
 from host.cli.names import (
     MF,
@@ -34,6 +36,7 @@ from host.cli.names import (
     shown_objects,
     text_words,
 )
+from host.cli.psam_words import PSAM_FORMS, master_words, psam_words
 
 FORMS: Final[dict[int, CommandForm[Any, Any, Any]]] = {
     form.ins: form
@@ -56,8 +59,11 @@ FORMS: Final[dict[int, CommandForm[Any, Any, Any]]] = {
         perso.ACTIVATE_FILE,
         perso.DEACTIVATE_FILE,
         perso.TERMINATE_DF,
+        *PSAM_FORMS,
     )
 }
+ON_A_PSAM: Final[dict[int, CommandForm[Any, Any, Any]]] = {WRITE_MASTER_KEY.ins: WRITE_MASTER_KEY}
+"""Forms that stand in the place of others once a PSAM's application is selected."""
 _RECORDS: Final = (iso7816.READ_RECORD, iso7816.UPDATE_RECORD, iso7816.APPEND_RECORD)
 _AUTHENTICATION: Final = {
     hrss_commands.INTERNAL_AUTHENTICATE.ins: perso.KeyUsage.INTERNAL_AUTHENTICATE,
@@ -81,6 +87,7 @@ class Explainer:
         """The card was reset: the MF is selected."""
         self._directory = MF
         self._file: EfSpec | None = None
+        self._is_psam = False
 
     def explain(self, exchange: Exchange) -> Explanation:
         """Put an exchange into words, and follow where it leads."""
@@ -88,8 +95,9 @@ class Explainer:
             cla, ins, p1p2, data, ne = decode(exchange.command)
         except FormatError as error:
             return Explanation(exchange, "malformed", str(error))
-        form = FORMS.get(ins)
-        if form is None or _base(cla) != form.cla:
+        own = ON_A_PSAM if self._directory is PSAM else {}
+        form = own.get(ins) or FORMS.get(ins)
+        if form is None or form.cla not in (cla, _base(cla)):
             return Explanation(exchange, f"{cla:02X} {ins:02X}", "a command without a known form")
         try:
             params = form.params.of(p1p2)
@@ -115,6 +123,11 @@ class Explainer:
             meaning = made.words if made else "not a header that we know"
         elif form.ins in _AUTHENTICATION:
             meaning = f"key {self._key_words(params.kid, _AUTHENTICATION[form.ins])}"
+        elif form in PSAM_FORMS:
+            meaning = psam_words(form, params, data)
+        elif form is WRITE_MASTER_KEY:
+            made = Made(PSAM, "key", master_words(params))
+            meaning = f"{made.words}, its value hidden"
         elif form is perso.WRITE_KEY:
             made = self._secret(params.kid, data)
             meaning = f"{made.words}, its value hidden"
@@ -140,14 +153,23 @@ class Explainer:
             fid = int.from_bytes(data[-2:]) if data else MF.fid
             way = f"by identifier {fid:04X}"
             file = next((each for each in self._directory.files if each.fid == fid), None)
-            if fid >> 8 != 0xEF:
-                directory = directory_with(fid)
+            if file is None and fid >> 8 != 0xEF:
+                directory = self._directory_with(fid, b"")
         if good and directory is not None:
-            self._directory, self._file = directory, None
+            self._go(directory)
         elif good:
             self._file = file
         words = file_words(file) if file else directory_words(directory) if directory else ""
         return ", ".join(part for part in (words, way) if part)
+
+    def _directory_with(self, fid: int, name: bytes) -> DfSpec:
+        """The directory with this identifier: a PSAM's where it is one, and else a card's."""
+        on_psam = self._is_psam or name == PSAM.name
+        return PSAM if on_psam and fid == PSAM.fid else directory_with(fid)
+
+    def _go(self, directory: DfSpec) -> None:
+        self._directory, self._file = directory, None
+        self._is_psam = self._is_psam or directory is PSAM
 
     def _target(self, sfi: int) -> EfSpec | None:
         """The file that a short identifier means here (0: the current one), if it is known."""
@@ -161,9 +183,9 @@ class Explainer:
         except FormatError:
             return None
         if header.kind is FileKind.DF:
-            directory = directory_with(header.fid)
+            directory = self._directory_with(header.fid, header.name)
             if good:
-                self._directory, self._file = directory, None
+                self._go(directory)
             return Made(directory, f"DF {header.fid:04X}", directory_words(directory))
         file = next((each for each in self._directory.files if each.fid == header.fid), None)
         if good:

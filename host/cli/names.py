@@ -15,6 +15,7 @@ from apdu.wire.codes import CHARSET
 from apdu.wire.hrss import DIRECTORIES, MF_FID, SSSE, DfSpec, EfSpec, items
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
+from apdu.wire.psam import PSAM
 from apdu.wire.record import Record
 from host.cli.text import packed, spaced, visible
 from host.codes import EthnicGroup, Sex
@@ -46,8 +47,9 @@ DIRECTORY_ENGLISH: Final = {
     "PSE": "list of payment applications, contact",
     "PPSE": "list of payment applications, contactless",
     "PKI": "certificates",
+    "PSAM": "masters of a terminal",
 }
-KNOWN: Final = (MF, *DIRECTORIES, *APPLICATIONS[1:])
+KNOWN: Final = (MF, *DIRECTORIES, *APPLICATIONS[1:], PSAM)
 _STRANGE: Final = DfSpec(0, b"", "unknown directory", "")
 
 _ITEM_ENGLISH: Final = {

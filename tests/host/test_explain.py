@@ -14,7 +14,7 @@ from apdu.wire.hrss import SSSE_NAME
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.channel.trace import RecordingChannel
-from host.cli.explain import FORMS, Explainer
+from host.cli.explain import FORMS, ON_A_PSAM, Explainer
 from host.cli.explanation import Explanation
 from host.cli.testcard import issue_test_card
 from host.clients.hrss import HrssClient
@@ -36,7 +36,8 @@ def in_ssse(command: str, answer: str = "9000") -> Explanation:
 
 
 def test_every_declared_command_can_be_explained() -> None:
-    assert {form.name for form in DECLARED} == {form.name for form in FORMS.values()}
+    known = (*FORMS.values(), *ON_A_PSAM.values())
+    assert {form.name for form in DECLARED} == {form.name for form in known}
 
 
 @given(st.binary(max_size=300) | altered(commands.map(bytes)), st.binary(max_size=300))
@@ -186,3 +187,29 @@ def test_no_pin_is_left_in_an_explanation() -> None:
     text = repr(log)
     for trace in ("123456", "12 34 56", "987654", r"\x124V", r"\x98vT"):
         assert trace not in text
+
+
+def on_a_psam(command: str, answer: str = "9000") -> str:
+    selected = ("00A4040006D15600000590", "9000")
+    return explained(
+        selected, ("00A40000023F00", "9000"), ("00A4000002DF01", "9000"), (command, answer)
+    ).meaning
+
+
+@pytest.mark.parametrize(
+    ("command", "meaning"),
+    [
+        (
+            "BFDE670A20" + "11" * 32,
+            "a session under master 67 0A RKSSSE by province, city and card",
+        ),
+        ("BFDE480918" + "11" * 24, "a session under master 48 09 STK by city and card"),
+        ("BFDE287F10" + "11" * 16, "a session under master 28 7F by card"),
+        ("80FA000008" + "11" * 8, "enciphers what is hidden here"),
+        ("80FA050010" + "11" * 16, "computes a MAC over what is hidden here"),
+        ("80D4480914" + "2001010F" + "11" * 16, "key 48 09 STK, its value hidden"),
+        ("00B0990004", "EF19 终端交易序号 (terminal sequence) from offset 0"),
+    ],
+)
+def test_the_commands_of_a_psam_name_their_masters(command: str, meaning: str) -> None:
+    assert meaning == on_a_psam(command)
