@@ -141,7 +141,7 @@ class Suite(ABC):
         if len(value) not in self.key_lengths:
             allowed = " or ".join(map(str, self.key_lengths))
             raise FormatError(f"{self.name} key: {len(value)} bytes, must be {allowed}")
-        return self._make(value)
+        return self._make(bytes(value))
 
     def _make(self, value: bytes) -> BlockKey:
         return BlockKey(self, value)

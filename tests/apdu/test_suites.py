@@ -260,6 +260,16 @@ def test_a_check_value_has_at_most_the_bytes_of_a_block(length: int) -> None:
         TDES.key(VALUE).check_value(length)
 
 
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_a_key_stays_what_it_was_when_its_bytes_are_wiped(suite: Suite) -> None:
+    value = bytearray(VALUE)
+    key = suite.key(value)
+    value[:] = bytes(16)
+    assert suite.key(VALUE).encrypt(VALUE) == key.encrypt(VALUE)
+    with pytest.raises(TypeError):
+        suite.key("0123456789ABCDEF")  # type: ignore[arg-type]
+
+
 # What can be said and seen of a key
 
 
