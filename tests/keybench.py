@@ -121,7 +121,8 @@ class Desk:
     def __init__(self, suite: Suite = TDES, flash: Flash | None = None) -> None:
         self.suite = suite
         self.flash = flash or Flash(bytearray(issued_cells(suite)))
-        self.chip = Chip(ROM, self.flash, world())
+        self.world = world()
+        self.chip = Chip(ROM, self.flash, self.world)
         self.directory = SSSE
         """Where it went last."""
 

@@ -8,36 +8,38 @@ the few states that the command may leave; trying again leads where the command 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
+from collections.abc import Iterator
 
 import pytest
 from benchplan import BY_LABEL, BenchDirectory, BenchFile, noise
-from powercuts import DAMAGES, FOR_EVER, Damage, FaultyFlash, TornFlash, cells_after
+from keybench import LIMIT
+from keytears import KeyScenario, key_scenarios, key_tries
+from powercuts import FOR_EVER, FaultyFlash, TornFlash
+from tearing import (
+    Scenario,
+    digest,
+    outcomes,
+    run_again,
+    torn_cells,
+    torn_recoveries,
+)
 from testbench import (
     SELECT_HRSS,
     SELECT_MF,
-    boot,
     change_pin,
     command,
     create_directory,
     create_file,
     go_to,
-    sealed_cells,
     select_df,
-    send_all,
     sw,
     tries,
-    unsealed_cells,
     verify,
 )
 
 from apdu.wire.access import NEVER
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
-    READ_BINARY,
     UPDATE_BINARY,
     UPDATE_RECORD,
     AppendTarget,
@@ -51,47 +53,10 @@ from apdu.wire.perso import (
     TERMINATE_DF,
     FileKind,
 )
-from card_os.chip import Chip
-from card_os.nvm import JOURNAL_SIZE, Flash, Nvm
+from card_os.nvm import Flash, Nvm
 
 PIN, WRONG, NEW = "123456", "000000", "87654321"
 LOCAL_PIN = "1111111"
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Commands on the way, and the command that is torn."""
-
-    name: str
-    setup: tuple[bytes, ...]
-    torn: tuple[bytes, ...]
-    """One command, or the parts of a chain."""
-    answer: int = 0x9000
-    before: tuple[bytes, ...] = ()
-    """Commands of another day: what they proved is forgotten, what they changed is there."""
-    sealed: bool = True
-    pays: int | None = None
-    """The PIN of which it pays a try: one less, and no more, is then a state it may leave."""
-
-    def cells(self) -> bytes:
-        """Memory before anything of the scenario."""
-        flash = TornFlash(sealed_cells() if self.sealed else unsealed_cells())
-        chip = boot(flash)
-        for each in self.before:
-            chip.transmit(each)
-        return bytes(flash.cells)
-
-    def prepare(self, flash: Flash) -> Chip:
-        """A chip under power that has had the commands on the way."""
-        chip = boot(flash)
-        send_all(chip, self.setup)
-        return chip
-
-    def run(self, chip: Chip) -> int:
-        """The command itself; the status word of its answer."""
-        *parts, last = self.torn
-        send_all(chip, parts)
-        return sw(chip.transmit(last))
 
 
 LOGIN = (SELECT_HRSS, verify(PIN))
@@ -136,18 +101,22 @@ def pin_scenarios() -> Iterator[Scenario]:
         ):
             answer = 0x9000 if right else 0x63C0 | left - 1
             name = f"{name}, {left} tries left"
-            yield Scenario(name, (SELECT_HRSS,), (raw,), answer, before, pays=0x00)
+            yield Scenario(name, (SELECT_HRSS,), (raw,), answer, before, pays=verify(WRONG))
     # What the journal still holds of an earlier change must not come back: it knew of more tries.
     before = (SELECT_HRSS, change_pin(PIN, NEW), *[verify(WRONG)] * 3)
     name = "CHANGE PIN, right, after a change and wrong tries"
-    yield Scenario(name, (SELECT_HRSS,), (change_pin(NEW, "9876543"),), 0x9000, before, pays=0x00)
+    yield Scenario(
+        name, (SELECT_HRSS,), (change_pin(NEW, "9876543"),), 0x9000, before, pays=verify(WRONG)
+    )
     for wrong in (0, 6, 7, 8):  # fifteen tries stand in two bytes
         left = 15 - wrong
         before = (*IN_DF01, *[verify(WRONG, 0x81)] * wrong)
         for right, value in ((True, LOCAL_PIN), (False, WRONG)):
             answer = 0x9000 if right else 0x63C0 | left - 1
             name = f"VERIFY, {'right' if right else 'wrong'}, {left} tries of 15 left"
-            yield Scenario(name, IN_DF01, (verify(value, 0x81),), answer, before, pays=0x81)
+            yield Scenario(
+                name, IN_DF01, (verify(value, 0x81),), answer, before, pays=verify(WRONG, 0x81)
+            )
 
 
 def personalisation_scenarios() -> Iterator[Scenario]:
@@ -195,86 +164,15 @@ def file_scenarios() -> Iterator[Scenario]:
 
 SCENARIOS = [
     pytest.param(scenario, id=scenario.name)
-    for scenario in (*pin_scenarios(), *file_scenarios(), *personalisation_scenarios())
+    for scenario in (
+        *pin_scenarios(),
+        *file_scenarios(),
+        *personalisation_scenarios(),
+        *key_scenarios(),
+    )
 ]
 """Every command that changes memory, in the states that make a difference to it."""
 every_scenario = pytest.mark.parametrize("scenario", SCENARIOS)
-
-
-# Memory, and what it becomes
-
-
-def digest(cells: bytes) -> bytes:
-    """Memory as it is after power came back, the journal left out."""
-    flash = Flash(bytearray(cells))
-    Nvm(flash).recover()
-    return sha256(flash.cells[JOURNAL_SIZE:]).digest()
-
-
-# Each damage by itself, and some of them when writes that no sync made safe are lost as well.
-TEARS = [
-    *((damage, None) for damage in DAMAGES),
-    *((DAMAGES[n], seed) for n in (0, 4, 8, 11) for seed in range(3)),
-]
-Tear = tuple[Damage, int | None]
-
-
-def cut_everywhere(run: Callable[[int, Tear], bytes | None], tears: Sequence[Tear]) -> set[bytes]:
-    """The different cells that `run` leaves, cut at its first write, its second, to the last."""
-    found: set[bytes] = set()
-    cut = 0
-    while True:
-        left = {run(cut, tear) for tear in tears}
-        if left == {None}:
-            return found
-        found |= {each for each in left if each is not None}
-        cut += 1
-
-
-@cache
-def torn_cells(scenario: Scenario) -> frozenset[bytes]:
-    """All cells that a power cut at some write of the command can leave."""
-    cells = scenario.cells()
-
-    def run(cut: int, tear: Tear) -> bytes | None:
-        flash = TornFlash(cells)
-        chip = scenario.prepare(flash)
-        flash.arm(cut, *tear)
-        return cells_after(flash, lambda: scenario.run(chip))
-
-    return frozenset(cut_everywhere(run, TEARS))
-
-
-def torn_recoveries(cells: bytes) -> set[bytes]:
-    """All cells that a power cut at some write of the recovery can leave."""
-
-    def run(cut: int, tear: Tear) -> bytes | None:
-        flash = TornFlash(cells, cut, *tear)
-        return cells_after(flash, Nvm(flash).recover)
-
-    return cut_everywhere(run, TEARS[::2])
-
-
-def outcomes(scenario: Scenario, cells: bytes) -> dict[bytes, bytes]:
-    """The states that the command may leave, torn or not: digest and cells of each."""
-    found = {digest(cells): cells}
-    if scenario.pays is not None:
-        flash = Flash(bytearray(cells))
-        chip = scenario.prepare(flash)
-        chip.transmit(verify(WRONG, scenario.pays))
-        found[digest(bytes(flash.cells))] = bytes(flash.cells)
-    flash = Flash(bytearray(cells))
-    assert scenario.answer == scenario.run(scenario.prepare(flash))
-    found[digest(bytes(flash.cells))] = bytes(flash.cells)
-    return found
-
-
-def run_again(scenario: Scenario, cells: bytes) -> tuple[list[int], bytes]:
-    """What trying the whole scenario answers, and what it leaves."""
-    flash = Flash(bytearray(cells))
-    chip = boot(flash)
-    answers = [sw(chip.transmit(each)) for each in (*scenario.setup, *scenario.torn)]
-    return answers, digest(bytes(flash.cells))
 
 
 @every_scenario
@@ -308,7 +206,7 @@ def test_power_that_comes_back_writes_no_more_than_the_recovery(scenario: Scenar
     for torn in torn_cells(scenario):
         recovery, start = TornFlash(torn), TornFlash(torn)
         Nvm(recovery).recover()
-        chip = boot(start)
+        chip = scenario.boot(start)
         assert (recovery.writes, bytes(recovery.cells)) == (start.writes, bytes(start.cells))
         writes = start.writes
         chip.reset()
@@ -319,7 +217,8 @@ def test_power_that_comes_back_writes_no_more_than_the_recovery(scenario: Scenar
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if "VERIFY" in str(each.id)])
 def test_no_power_cut_in_verify_gives_a_try_back_to_a_wrong_pin(scenario: Scenario) -> None:
     """Q01 and Q03: before, one less, or, for the right PIN alone, all."""
-    reference = scenario.pays or 0
+    assert scenario.pays is not None
+    reference = scenario.pays[3]
 
     def left(memory: bytes) -> int:
         answer = sw(scenario.prepare(Flash(bytearray(memory))).transmit(tries(reference)))
@@ -330,6 +229,19 @@ def test_no_power_cut_in_verify_gives_a_try_back_to_a_wrong_pin(scenario: Scenar
     allowed = {before, before - 1} | ({limit} if scenario.answer == 0x9000 else set())
     found = {left(torn) for torn in torn_cells(scenario)}
     assert allowed == found
+
+
+AUTHENTICATIONS = [each for each in SCENARIOS if "EXTERNAL AUTHENTICATE" in str(each.id)]
+
+
+@pytest.mark.parametrize("scenario", AUTHENTICATIONS)
+def test_no_power_cut_in_an_authentication_gives_a_try_back_to_a_wrong_cryptogram(
+    scenario: KeyScenario,
+) -> None:
+    """Before, one less, or, for the right cryptogram alone, all."""
+    before = key_tries(scenario, scenario.cells())
+    allowed = {before, before - 1} | ({LIMIT} if scenario.answer == 0x9000 else set())
+    assert allowed == {key_tries(scenario, torn) for torn in torn_cells(scenario)}
 
 
 @every_scenario
@@ -358,10 +270,10 @@ def test_a_write_that_fails_is_answered_6581_and_nothing_is_granted(
         assert 0x6581 == answer
         # Whatever was proven before is gone, and what was asked for has not been proven.
         if scenario.sealed:
-            assert 0x9000 != sw(chip.transmit(command(READ_BINARY, SfiOffset(6))))
+            assert 0x9000 != sw(chip.transmit(scenario.guarded[-1]))
             chip.transmit(SELECT_HRSS)
-            for guarded in (tries(), command(READ_BINARY, SfiOffset(6))):
-                assert 0x9000 != sw(chip.transmit(guarded))
+            for each in scenario.guarded:
+                assert 0x9000 != sw(chip.transmit(each))
         flash.arm(range(0))
         chip.reset()
         assert chip.snapshot() in allowed
