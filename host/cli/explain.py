@@ -129,7 +129,7 @@ class Explainer:
             made = Made(PSAM, "key", master_words(params))
             meaning = f"{made.words}, its value hidden"
         elif form is perso.WRITE_KEY:
-            made = self._secret(params.kid, data)
+            made = self._secret(params.kid, len(data))
             meaning = f"{made.words}, its value hidden"
         else:
             meaning = self._plain(form, bool(data), ne)
@@ -199,16 +199,21 @@ class Explainer:
             condition_words(header.update, self._directory),
         )
 
-    def _secret(self, reference: int, block: bytes) -> Made:
-        if len(block) <= _LONGEST_PIN_BLOCK:
+    def _secret(self, reference: int, length: int) -> Made:
+        if length <= _LONGEST_PIN_BLOCK:
             return Made(self._directory, "PIN", f"{reference:02X}")
-        return Made(self._directory, "key", self._key_words(reference, block[0]))
+        return Made(self._directory, "key", self._key_words(reference))
 
-    def _key_words(self, kid: int, usage: int) -> str:
-        """Its KID, and its name where the application has such a key."""
+    def _key_words(self, kid: int, usage: int | None = None) -> str:
+        """Its KID, and its name where the application has such a key.
+
+        Without a usage, which is hidden where a key is written, all that it may be.
+        """
         directory = self._directory if kid & _LOCAL else SSSE
-        found = (key.name for key in directory.keys if (key.kid, key.usage) == (kid, usage))
-        return f"{kid:02X} {next(found, '')}".rstrip()
+        found = [
+            key.name for key in directory.keys if key.kid == kid and usage in (None, key.usage)
+        ]
+        return f"{kid:02X} {' or '.join(found)}".rstrip()
 
     def _plain(self, form: CommandForm[Any, Any, Any], has_data: bool, ne: int) -> str:
         if form is iso7816.VERIFY:

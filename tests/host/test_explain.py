@@ -213,3 +213,10 @@ def on_a_psam(command: str, answer: str = "9000") -> str:
 )
 def test_the_commands_of_a_psam_name_their_masters(command: str, meaning: str) -> None:
     assert meaning == on_a_psam(command)
+
+
+def test_a_key_that_is_written_is_named_although_its_usage_is_hidden() -> None:
+    value = "2101010F" + "11" * 16
+    assert "key 04 UKSSSE, its value hidden" == in_ssse("80D4000414" + value).meaning
+    assert "key 02 STK or DPK2, its value hidden" == in_ssse("80D4000214" + value).meaning
+    assert "key 7F, its value hidden" == in_ssse("80D4007F14" + value).meaning
