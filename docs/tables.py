@@ -7,12 +7,20 @@ python docs/tables.py --check    exit status 1 when that would change them
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "README.zh.md", ROOT / "docs" / "keys.md")
+VECTORS = ROOT / "vectors"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "README.zh.md",
+    ROOT / "docs" / "keys.md",
+    VECTORS / "README.md",
+)
 sys.path.insert(0, str(ROOT))
 
 from apdu.atr import Atr  # noqa: E402
@@ -148,12 +156,35 @@ def keys() -> str:
     return table((*heads, "*test key*, seed 7"), rows)
 
 
+def ours() -> str:
+    """What only cases of our own hold: layouts and commands, then operations of the core."""
+    kinds: dict[str, dict[str, set[str]]] = {
+        "layout": defaultdict(set),
+        "crypto": defaultdict(set),
+    }
+    for path in sorted(VECTORS.rglob("*/*.json")):
+        book = json.loads(path.read_text(encoding="utf-8"))
+        family = {"layout": "layout", "command": "layout", "crypto": "crypto"}.get(
+            book.get("format", "")
+        )
+        for case in book.get("cases", ()) if family else ():
+            if case["result"] == "valid":
+                source = case.get("source", book["source"])
+                kinds[family][case.get("name") or case["op"]].add(source["kind"])
+    layouts, operations = (
+        ", ".join(f"`{name}`" for name, found in sorted(each.items()) if found == {"ours"})
+        for each in kinds.values()
+    )
+    return f"Layouts and commands: {layouts}.\n\nOperations of the core: {operations}."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "files": files,
     "data": data,
     "testcard": testcard,
     "keys": keys,
+    "ours": ours,
 }
 
 

@@ -7,6 +7,7 @@ K1 K2 K1. Parity bits are not looked at (ISO/IEC 18033-3 ignores them as well).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import pairwise
 from struct import Struct
@@ -22,9 +23,6 @@ KEY: Final = 16
 _TAILS: Final = [method_2(bytes(n), BLOCK)[n:] for n in range(BLOCK)]
 _MARKED: Final = 0x80 << 56
 """The block that padding method 2 adds to whole blocks, as a number."""
-
-
-_without_init: Final[Any] = object.__new__
 
 
 @lru_cache(maxsize=256)
@@ -100,10 +98,7 @@ class Tdes(Suite):
     def _algorithm(self, value: bytes) -> Any:
         if len(value) != 3 * BLOCK:
             value = value * 3 if len(value) == BLOCK else value + value[:BLOCK]
-        # Without its own checks, which have been made and cost as much as enciphering a block.
-        made = _without_init(_library())
-        made.key = value
-        return made
+        return _maker()(value)
 
     def remarks(self, value: bytes) -> tuple[str, ...]:
         found = list(super().remarks(value))
@@ -136,10 +131,26 @@ def odd_parity(key: bytes) -> bytes:
 
 
 @cache
-def _library() -> Any:
+def _maker() -> Callable[[bytes], Any]:
+    """Makes the library's key from 24 bytes.
+
+    Without the library's own checks, where it lets itself be built that way: they have been made,
+    and cost as much as enciphering two blocks.
+    """
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 
-    return TripleDES
+    plain: Any = object.__new__
+
+    def unchecked(value: bytes) -> Any:
+        made = plain(TripleDES)
+        made.key = value
+        return made
+
+    try:
+        same = unchecked(bytes(24)).key == TripleDES(bytes(24)).key
+    except (TypeError, AttributeError):
+        same = False
+    return unchecked if same else TripleDES
 
 
 TDES: Final = Tdes()
