@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from host.cli.main import cli
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
 PLAIN = ROOT / "examples" / "zhang-san.json"
 SELECT = "00A404000F7378312E73682EC9E7BBE1B1A3D5CF00"
