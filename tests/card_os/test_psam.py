@@ -102,6 +102,12 @@ def command_by_name(name: bytes) -> bytes:
     return b"\x00\xa4\x04\x00" + bytes((len(name),)) + name
 
 
+def test_the_name_of_the_mf_is_taken() -> None:
+    chip = Chip.manufacture(Flash(bytearray(FLASH_SIZE)), world(), bytes(13), Mark.PSAM)
+    header = FileHeader(FileKind.DF, 0xDDF1, NEVER, NEVER, name=SSSE_NAME)
+    assert 0x6A8A == sw(chip.transmit(command(CREATE_FILE, None, header)))
+
+
 def test_a_challenge_is_to_be_had() -> None:
     assert 10 == len(psam().transmit(command(GET_CHALLENGE, ne=8)))
 
