@@ -8,7 +8,7 @@ people. `apdu.wire.envelope` declares the same format, and a test holds them to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from apdu.errors import FormatError
 from apdu.secret import MASK, SECRET_INS
@@ -93,6 +93,11 @@ class CommandAPDU:
         data = MASK if self.data and self.ins in SECRET_INS else self.data.hex().upper()
         head = f"{self.cla:02X}{self.ins:02X}{self.p1:02X}{self.p2:02X}"
         return f"CommandAPDU({head}, data={data or None}, ne={self.ne})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.data and self.ins in SECRET_INS:
+            raise TypeError("a secret is not to be copied or stored")
+        return type(self), (self.cla, self.ins, self.p1, self.p2, self.data, self.ne, self.extended)
 
     @property
     def case(self) -> int:

@@ -14,7 +14,7 @@ fall back on it whenever they do not succeed, so every error is the declaration'
 from __future__ import annotations
 
 from dataclasses import Field, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
 
 from apdu.errors import FormatError
 from apdu.wire.fields import fixed, wire
@@ -27,8 +27,15 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(wire, fixed))
 def record(cls: type[T]) -> type[T]:
-    """Make a declared layout a frozen dataclass."""
-    return dataclass(frozen=True, slots=True)(cls)
+    """Make a declared layout a frozen dataclass; with a secret in it, none that can be pickled."""
+    made = dataclass(frozen=True, slots=True)(cls)
+    if not all(item.repr for item in _fields(made)):
+        made.__reduce__ = _stays  # type: ignore[method-assign,assignment]
+    return made
+
+
+def _stays(value: object) -> NoReturn:
+    raise TypeError("a secret is not to be copied or stored")
 
 
 class Layout:
