@@ -11,11 +11,20 @@ JR/T 0025.17; signers have the default identity of SM2, as a CA key in use shows
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hmac import compare_digest
 from typing import Final, TypeVar
 
-from apdu import tlv
 from apdu.crypto import sm2, sm3
+from apdu.crypto.certified import (
+    DYNAMIC,
+    ICC,
+    ISSUER,
+    STATIC,
+    IccKey,
+    IssuerKey,
+    check_combined,
+    numbered,
+)
+from apdu.crypto.oda_input import check_unpredictable_number, transaction_data
 from apdu.errors import FormatError
 from apdu.wire.gmcert import (
     SIGNATURE,
@@ -28,18 +37,8 @@ from apdu.wire.gmcert import (
 )
 from apdu.wire.oda import DynamicData
 
-ISSUER: Final = "issuer certificate (90)"
-ICC: Final = "ICC certificate (9F46)"
-STATIC: Final = "signed static data (93)"
-DYNAMIC: Final = "signed dynamic data (9F4B)"
-
 SERVICE: Final = bytes.fromhex("01010000")
 """The service that CA keys are for: debit and credit."""
-DYNAMIC_NUMBER: Final = range(2, 9)
-"""Bytes of an ICC dynamic number (9F4C)."""
-UNPREDICTABLE_NUMBER: Final = 4
-"""Bytes of a terminal's unpredictable number (9F37)."""
-_ANSWER, _SIGNED = 0x77, 0x9F4B
 
 Signed = TypeVar(
     "Signed", Sm2IssuerCertificate, Sm2StaticSignature, Sm2IccCertificate, Sm2DynamicSignature
@@ -71,40 +70,18 @@ class CaKey:
         return bytes(Sm2CaKeyData(SERVICE, self.rid, self.index, self.expires, self.key.value))
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerKey:
-    """An issuer's key as certified. `issuer`: 3 to 8 digits of PANs, `expires`: MMYY."""
-
-    key: sm2.PublicKey
-    issuer: str
-    expires: str
-    serial: bytes
-
-    def fits(self, pan: str) -> bool:
-        """Whether a PAN begins with the issuer's identifier (EMV Book 2 5.3 step 8)."""
-        return len(self.issuer) >= 3 and pan.startswith(self.issuer)
-
-
-@dataclass(frozen=True, slots=True)
-class IccKey:
-    """A card's key as certified. `expires`: MMYY."""
-
-    key: sm2.PublicKey
-    pan: str
-    expires: str
-    serial: bytes
-
-
 # What a terminal checks
 
 
-def issuer_key(ca: sm2.PublicKey, certificate: bytes) -> IssuerKey:
+def issuer_key(ca: sm2.PublicKey, certificate: bytes) -> IssuerKey[sm2.PublicKey]:
     """The issuer's key from 90."""
     found = _verified(ISSUER, Sm2IssuerCertificate, ca, certificate)
     return IssuerKey(_key(ISSUER, found), found.issuer, found.expires, found.serial)
 
 
-def icc_key(issuer: sm2.PublicKey, certificate: bytes, static: bytes, pan: str) -> IccKey:
+def icc_key(
+    issuer: sm2.PublicKey, certificate: bytes, static: bytes, pan: str
+) -> IccKey[sm2.PublicKey]:
     """The card's key from 9F46. `static`: as in `static_data`. `pan`: that of the card."""
     found = _verified(ICC, Sm2IccCertificate, issuer, certificate, static)
     key = _key(ICC, found)
@@ -134,29 +111,15 @@ def combined_data(
     `number`: the terminal's unpredictable number. `cid`: 9F27 as it stands in the answer.
     `transaction`: the hash that `transaction_hash` makes of the terminal's side.
     """
-    if len(number) != UNPREDICTABLE_NUMBER:
-        raise FormatError(
-            f"unpredictable number: {len(number)} bytes, must be {UNPREDICTABLE_NUMBER}"
-        )
+    check_unpredictable_number(number)
     data = _dynamic(Sm2CombinedData, icc, signed, number)
-    if data.cid != cid:
-        raise FormatError(f"{DYNAMIC}: its CID is not that of the answer")
-    if not compare_digest(data.transaction_hash, transaction):
-        raise FormatError(f"{DYNAMIC}: its transaction hash does not match")
+    check_combined(data, cid, transaction)
     return data
 
 
 def transaction_hash(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> bytes:
-    """SM3 over the transaction's data, 32 bytes, as EMV Book 2 6.6.1 (profile choice `sm-cda`).
-
-    `pdol`, `cdol1`, `cdol2`: the values sent (the last is empty at the first GENERATE AC).
-    `answer`: the data that came back, one template 77; 9F4B in it is left out.
-    """
-    objects = tlv.parse(answer)
-    if [item.tag for item in objects] != [_ANSWER]:
-        raise FormatError("answer to GENERATE AC: must be one template 77")
-    answered = tlv.build(item for item in objects[0].children if item.tag != _SIGNED)
-    return sm3.digest(pdol + cdol1 + cdol2 + answered)
+    """SM3, 32 bytes, over what `transaction_data` makes of the transaction (`sm-cda`)."""
+    return sm3.digest(transaction_data(pdol, cdol1, cdol2, answer))
 
 
 # The steps that all have in common
@@ -188,9 +151,4 @@ def _dynamic(layout: type[Dynamic], icc: sm2.PublicKey, signed: bytes, said: byt
         data = layout.parse(found.data)
     except FormatError as error:
         raise FormatError(f"{DYNAMIC}: {error}") from None
-    if len(data.number) not in DYNAMIC_NUMBER:
-        raise FormatError(
-            f"{DYNAMIC}: a dynamic number of {len(data.number)} bytes, must be "
-            f"{DYNAMIC_NUMBER[0]} to {DYNAMIC_NUMBER[-1]}"
-        )
-    return data
+    return numbered(data)

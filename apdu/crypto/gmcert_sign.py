@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from apdu.crypto import sm2
-from apdu.crypto.gmcert import DYNAMIC_NUMBER, CaKey
+from apdu.crypto.certified import numbered
+from apdu.crypto.gmcert import CaKey
 from apdu.errors import FormatError
 from apdu.wire.gmcert import (
     SIGNATURE,
@@ -76,8 +77,7 @@ def sign_dynamic(
 
     `terminal`: as in `dynamic_data`; under CDA the unpredictable number alone.
     """
-    if len(data.number) not in DYNAMIC_NUMBER:
-        raise FormatError(f"dynamic number: {len(data.number)} bytes, must be 2 to 8")
+    numbered(data)
     return _signed(icc, Sm2DynamicSignature(bytes(data), _NO_SIGNATURE), random, terminal)
 
 

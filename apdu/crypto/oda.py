@@ -11,12 +11,22 @@ EMV Book 2 clauses 5 to 7, JR/T 0025.7.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha1
 from hmac import compare_digest
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from apdu.crypto.oda_input import UNPREDICTABLE_NUMBER
+from apdu.crypto.certified import (
+    DYNAMIC,
+    ICC,
+    ICC_PIN,
+    ISSUER,
+    STATIC,
+    IccKey,
+    IssuerKey,
+    check_combined,
+    numbered,
+)
+from apdu.crypto.oda_input import check_unpredictable_number
 from apdu.crypto.rsa import CARD_MODULUS, RsaPublicKey
 from apdu.errors import FormatError
 from apdu.wire.oda import (
@@ -31,46 +41,14 @@ from apdu.wire.oda import (
 )
 from apdu.wire.record import Record
 
-DYNAMIC_NUMBER: Final = range(2, 9)
-"""Bytes of an ICC dynamic number (9F4C, EMV Book 2 6.5.1)."""
-ISSUER: Final = "issuer certificate (90)"
-ICC: Final = "ICC certificate (9F46)"
-ICC_PIN: Final = "ICC PIN certificate (9F2D)"
-STATIC: Final = "signed static data (93)"
-DYNAMIC: Final = "signed dynamic data (9F4B)"
-
 Layout = TypeVar("Layout", bound=Record)
 Certificate = TypeVar("Certificate", IssuerCertificate, IccCertificate)
 Dynamic = TypeVar("Dynamic", DynamicData, CombinedData)
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerKey:
-    """An issuer's key as certified. `issuer`: 3 to 8 first digits of PANs, `expires`: MMYY."""
-
-    key: RsaPublicKey
-    issuer: str
-    expires: str
-    serial: bytes
-
-    def fits(self, pan: str) -> bool:
-        """Whether a PAN begins with the issuer's identifier (EMV Book 2 5.3 step 8)."""
-        return len(self.issuer) >= 3 and pan.startswith(self.issuer)
-
-
-@dataclass(frozen=True, slots=True)
-class IccKey:
-    """A card's key as certified. `expires`: MMYY."""
-
-    key: RsaPublicKey
-    pan: str
-    expires: str
-    serial: bytes
-
-
 def issuer_key(
     ca: RsaPublicKey, certificate: bytes, remainder: bytes, exponent: bytes
-) -> IssuerKey:
+) -> IssuerKey[RsaPublicKey]:
     """The issuer's key from 90, 92 (empty when there is none) and 9F32. EMV Book 2 5.3."""
     found, key = _certified(ISSUER, IssuerCertificate, ca, certificate, remainder, exponent)
     return IssuerKey(key, found.issuer, found.expires, found.serial)
@@ -83,7 +61,7 @@ def icc_key(
     exponent: bytes,
     static: bytes,
     pan: str,
-) -> IccKey:
+) -> IccKey[RsaPublicKey]:
     """The card's key from 9F46, 9F48 (empty when there is none) and 9F47. EMV Book 2 6.4.
 
     `static`: the static data to be authenticated, as in `static_data`. `pan`: that of the card.
@@ -93,7 +71,7 @@ def icc_key(
 
 def icc_pin_key(
     issuer: RsaPublicKey, certificate: bytes, remainder: bytes, exponent: bytes, pan: str
-) -> IccKey:
+) -> IccKey[RsaPublicKey]:
     """The key that PINs are enciphered with, from 9F2D, 9F2F and 9F2E. EMV Book 2 7.1."""
     return _icc(ICC_PIN, issuer, certificate, remainder, exponent, b"", pan)
 
@@ -122,15 +100,9 @@ def combined_data(
     `number`: the terminal's unpredictable number. `cid`: 9F27 as the answer has it.
     `transaction`: what `transaction_hash` makes of the transaction as the terminal saw it.
     """
-    if len(number) != UNPREDICTABLE_NUMBER:
-        raise FormatError(
-            f"unpredictable number: {len(number)} bytes, must be {UNPREDICTABLE_NUMBER}"
-        )
+    check_unpredictable_number(number)
     found = _dynamic(CombinedData, icc, signed, number)
-    if found.cid != cid:
-        raise FormatError(f"{DYNAMIC}: its CID is not that of the answer")
-    if not compare_digest(found.transaction_hash, transaction):
-        raise FormatError(f"{DYNAMIC}: its transaction hash does not match")
+    check_combined(found, cid, transaction)
     return found
 
 
@@ -195,7 +167,7 @@ def _icc(
     exponent: bytes,
     static: bytes,
     pan: str,
-) -> IccKey:
+) -> IccKey[RsaPublicKey]:
     found, key = _certified(name, IccCertificate, issuer, certificate, remainder, exponent, static)
     if found.pan != pan:
         raise FormatError(f"{name}: its PAN is not the card's")
@@ -208,9 +180,4 @@ def _dynamic(layout: type[Dynamic], icc: RsaPublicKey, signed: bytes, terminal: 
         found = layout.parse(signed_data.data)
     except FormatError as error:
         raise FormatError(f"{DYNAMIC}: {error}") from None
-    if len(found.number) not in DYNAMIC_NUMBER:
-        raise FormatError(
-            f"{DYNAMIC}: a dynamic number of {len(found.number)} bytes, must be "
-            f"{DYNAMIC_NUMBER[0]} to {DYNAMIC_NUMBER[-1]}"
-        )
-    return found
+    return numbered(found)

@@ -29,10 +29,7 @@ def fdda_data(
     In version 0 the last three are not looked at (JR/T 0025.12). Raises FormatError when one
     has a wrong length.
     """
-    if len(number) != UNPREDICTABLE_NUMBER:
-        raise FormatError(
-            f"unpredictable number: {len(number)} bytes, must be {UNPREDICTABLE_NUMBER}"
-        )
+    check_unpredictable_number(number)
     if version == 0:
         return number
     if version != 1:
@@ -47,8 +44,16 @@ def fdda_data(
     return bytes(FddaData(number, amount, currency, card_authentication))
 
 
-def transaction_hash(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> bytes:
-    """The transaction data hash of CDA, 20 bytes (EMV Book 2 6.6.1).
+def check_unpredictable_number(number: bytes) -> None:
+    """FormatError unless it has 4 bytes."""
+    if len(number) != UNPREDICTABLE_NUMBER:
+        raise FormatError(
+            f"unpredictable number: {len(number)} bytes, must be {UNPREDICTABLE_NUMBER}"
+        )
+
+
+def transaction_data(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> bytes:
+    """What CDA hashes of a transaction (EMV Book 2 6.6.1).
 
     `pdol`, `cdol1`, `cdol2`: the values that were sent; the last is empty at the first GENERATE
     AC. `answer`: the data that came back, one template 77; 9F4B in it is left out, so the card
@@ -59,4 +64,10 @@ def transaction_hash(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> 
     if len(objects) != 1 or objects[0].tag != _ANSWER:
         raise FormatError("answer to GENERATE AC: must be one template 77")
     said = tlv.build(item for item in objects[0].children if item.tag != _SIGNED)
-    return sha1(pdol + cdol1 + cdol2 + said).digest()  # noqa: S324 - the rule says SHA-1
+    return pdol + cdol1 + cdol2 + said
+
+
+def transaction_hash(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> bytes:
+    """The transaction data hash of CDA under RSA: SHA-1, 20 bytes, of `transaction_data`."""
+    data = transaction_data(pdol, cdol1, cdol2, answer)
+    return sha1(data).digest()  # noqa: S324 - the rule says SHA-1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final
 
-from apdu.crypto.oda import DYNAMIC_NUMBER
+from apdu.crypto.certified import numbered
 from apdu.crypto.rsa import CARD_MODULUS, RsaPrivateKey, RsaPublicKey
 from apdu.errors import FormatError
 from apdu.wire.oda import (
@@ -97,11 +97,7 @@ def sign_dynamic(
     `terminal`: the values that the DDOL asks for, what `fdda_data` makes, or for CDA the
     unpredictable number. Raises FormatError when the data does not fit the key.
     """
-    if len(data.number) not in DYNAMIC_NUMBER:
-        raise FormatError(
-            f"dynamic number: {len(data.number)} bytes, must be "
-            f"{DYNAMIC_NUMBER[0]} to {DYNAMIC_NUMBER[-1]}"
-        )
+    numbered(data)
     said = bytes(data)
     room = icc.public.size - len(bytes(SignedDynamicData(b"", 0, _NO_HASH)))
     if len(said) > room:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rsakeys import PRIMES, key_of_size
 
-from apdu.crypto import oda, oda_sign
+from apdu.crypto import certified, oda, oda_sign
 from apdu.crypto.ca_keys import CaKey
 from apdu.crypto.oda_input import fdda_data, transaction_hash
 from apdu.crypto.rsa import CARD_MODULUS, RsaPublicKey
@@ -242,7 +242,7 @@ def test_a_card_is_not_certified_under_a_wrong_pan(pan: str) -> None:
 def test_an_issuer_fits_the_pans_that_begin_with_three_digits_of_it_or_more(
     issuer: str, pan: str
 ) -> None:
-    key = oda.IssuerKey(key_of_size(512).public, issuer, "1230", b"\0\0\1")
+    key = certified.IssuerKey(key_of_size(512).public, issuer, "1230", b"\0\0\1")
     assert (len(issuer) > 2 and pan[: len(issuer)] == issuer) == key.fits(pan)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apdu.crypto import oda, oda_input, oda_sign
+from apdu.crypto import certified, oda, oda_input, oda_sign
 from apdu.crypto.ca_keys import CaKey
 from apdu.crypto.rsa import CrtParts, RsaPrivateKey, RsaPublicKey, crt_parts
 from apdu.wire.oda import CombinedData, DynamicData, IccCertificate, IssuerCertificate
@@ -140,13 +140,16 @@ def _combined_data(
 
 
 def _fits(issuer: str, pan: str) -> dict[str, Any]:
-    key = RsaPublicKey(b"\x80" + bytes(62) + b"\x01", b"\x03")
-    return {"fits": oda.IssuerKey(key, issuer, "1230", bytes(3)).fits(pan)}
+    return {"fits": certified.IssuerKey("a key", issuer, "1230", bytes(3)).fits(pan)}
 
 
 def _fdda_data(version: int, number: str, **others: str) -> dict[str, Any]:
     values = {name: unhex(value) for name, value in others.items()}
     return {"out": upper(oda_input.fdda_data(version, unhex(number), **values))}
+
+
+def _transaction_data(pdol: str, cdol1: str, cdol2: str, answer: str) -> dict[str, Any]:
+    return {"out": upper(oda_input.transaction_data(*map(unhex, (pdol, cdol1, cdol2, answer))))}
 
 
 def _transaction_hash(pdol: str, cdol1: str, cdol2: str, answer: str) -> dict[str, Any]:
@@ -219,8 +222,9 @@ OPERATIONS: dict[str, Operation] = {
     "oda.static_data": _static_data,
     "oda.dynamic_data": _dynamic_data,
     "oda.combined_data": _combined_data,
-    "oda.IssuerKey.fits": _fits,
+    "certified.IssuerKey.fits": _fits,
     "oda_input.fdda_data": _fdda_data,
+    "oda_input.transaction_data": _transaction_data,
     "oda_input.transaction_hash": _transaction_hash,
     "oda_sign.sign_issuer": _sign_issuer,
     "oda_sign.sign_icc": _sign_icc,

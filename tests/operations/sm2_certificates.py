@@ -36,10 +36,6 @@ def _issuer_key(ca_public_key: str, tag_90: str) -> dict[str, Any]:
     }
 
 
-def _fits(ca_public_key: str, tag_90: str, pan: str) -> dict[str, Any]:
-    return {"fits": gmcert.issuer_key(public(ca_public_key), unhex(tag_90)).fits(pan)}
-
-
 def _icc_key(issuer_public_key: str, tag_9f46: str, static_data: str, pan: str) -> dict[str, Any]:
     issuer = public(issuer_public_key)
     found = gmcert.icc_key(issuer, unhex(tag_9f46), unhex(static_data), pan)
@@ -120,7 +116,6 @@ def _sign_dynamic(
 
 OPERATIONS = {
     "gmcert.CaKey.verify": _ca_verify,
-    "gmcert.IssuerKey.fits": _fits,
     "gmcert.issuer_key": _issuer_key,
     "gmcert.icc_key": _icc_key,
     "gmcert.static_data": _static_data,
