@@ -16,7 +16,8 @@ from apdu.crypto.padding import method_2, strip_2
 from apdu.crypto.suite import BlockKey
 from apdu.errors import FormatError
 from apdu.wire.codes import is_pin, pin_bytes
-from apdu.wire.pinblock import FILLINGS, PIN_DIGITS, check_pan, check_pin
+from apdu.wire.digits import PIN_DIGITS, check_pan, check_pin
+from apdu.wire.pinblock import FILLINGS
 
 Random = Callable[[int], bytes]
 """As many bytes as asked for, by chance."""

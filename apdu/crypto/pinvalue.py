@@ -15,7 +15,8 @@ from typing import Final
 
 from apdu.crypto.suite import BlockKey
 from apdu.errors import FormatError
-from apdu.wire.pinblock import FILLINGS, PIN_DIGITS, check_pan, check_pin
+from apdu.wire.digits import PIN_DIGITS, check_pan, check_pin
+from apdu.wire.pinblock import FILLINGS
 
 DECIMALISATION: Final = "0123456789012345"
 """The usual decimalisation table: what each digit of 0 to F becomes."""

@@ -10,7 +10,7 @@ from construct import Bytes, GreedyBytes
 from apdu.errors import FormatError
 from apdu.wire.codecs import Codec
 from apdu.wire.codes import is_pin, pin_bytes
-from apdu.wire.pinblock import check_pan, check_pin
+from apdu.wire.digits import check_pan, check_pin
 
 NIBBLES: Final = 14
 """What is left of 8 bytes behind form nibble and length."""
