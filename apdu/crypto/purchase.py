@@ -58,7 +58,7 @@ def tac(dtk: BlockKey, booked: TacInput) -> bytes:
     """4 bytes of the card's for the centre, under its TAC key (DTK), the halves of it XORed.
 
     Only the centre can check them. Under SM4 the key is one block already (profile choice
-    `sm4-tac`).
+    `sm4-tac`). Raises FormatError for a key of more than two blocks.
     """
     return _one_block(dtk).mac(bytes(booked))[:MAC]
 
@@ -68,5 +68,7 @@ def _one_block(key: BlockKey) -> BlockKey:
     value, block = key._value, key.suite.block
     if len(value) == block:
         return key
+    if len(value) != 2 * block:
+        raise FormatError(f"TAC key: {len(value)} bytes, must be {block} or {2 * block}")
     left, right = value[:block], value[block:]
     return key.suite.key((int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(block))
