@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
 from apdu.errors import FormatError, StatusError
 
 REFUSALS = (FormatError, StatusError)
+
+Attempt = Callable[[], bytes]
+"""Brings the card to where it stood, and says the command that is sent next."""
 
 
 def steps_of(call: Callable[..., Any], *given: Any) -> tuple[int, Any]:
@@ -54,3 +57,24 @@ def early_exit(left: bytes, right: bytes) -> bool:
         if one != other:
             return False
     return len(left) == len(right)
+
+
+def differing(right: bytes) -> Iterator[bytes]:
+    """As long as `right`: each differs first at another bit, and from there on or there alone."""
+    for bit in range(8 * len(right)):
+        for mask in (1 << bit, (1 << bit + 1) - 1):
+            yield (int.from_bytes(right) ^ mask).to_bytes(len(right))
+
+
+def seen(transmit: Callable[[bytes], bytes], attempts: Iterable[Attempt]) -> set[tuple[int, bytes]]:
+    """Steps and answers. The first attempt is made twice: the first time fills what is kept."""
+    attempts = list(attempts)
+    found = [steps_of(transmit, attempt()) for attempt in [attempts[0], *attempts]]
+    return set(found[1:])
+
+
+def alike(transmit: Callable[[bytes], bytes], attempts: Iterable[Attempt], answer: bytes) -> int:
+    """All attempts get this answer after the same number of steps, which is returned."""
+    ((steps, given),) = seen(transmit, attempts)
+    assert answer == given
+    return steps

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from opcodes import early_exit, steps_of
+from opcodes import differing, early_exit, steps_of
 
 from apdu.crypto import cryptogram, pinblock, pinvalue, script
 from apdu.crypto.suite import BlockKey, Suite
@@ -31,13 +31,6 @@ TDES = SUITES[1]
 PIN_KEY, PVK = TDES.key(KEY), TDES.key(OTHER)
 
 both = pytest.mark.parametrize("suite", SUITES.values(), ids=repr)
-
-
-def differing(right: bytes) -> Iterator[bytes]:
-    """As long as `right`: each differs first at another bit, and from there on or there alone."""
-    for bit in range(8 * len(right)):
-        for mask in (1 << bit, (1 << bit + 1) - 1):
-            yield (int.from_bytes(right) ^ mask).to_bytes(len(right))
 
 
 def other_digits(right: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pytest
-from opcodes import early_exit, steps_of
+from opcodes import Attempt, alike, differing, early_exit, seen, steps_of
 from pinbench import PIN, card_with_pin, spy_on_comparison
 from testbench import (
     FLASH_SIZE,
@@ -57,32 +57,7 @@ LIMIT = 6
 FACES = ["card_os.secrets.pins", "card_os.secrets.keys", "apdu.messaging"]
 """Where the chip compares."""
 
-Attempt = Callable[[], bytes]
-"""Brings the card to where it stood, and says the command that is sent next."""
-
 both = pytest.mark.parametrize("suite", SUITES.values(), ids=repr)
-
-
-def seen(chip: Chip, attempts: Iterable[Attempt]) -> set[tuple[int, bytes]]:
-    """Steps and answers. The first attempt is made twice: the first time fills what is kept."""
-    attempts = list(attempts)
-    found = [steps_of(chip.transmit, attempt()) for attempt in [attempts[0], *attempts]]
-    return set(found[1:])
-
-
-def alike(chip: Chip, attempts: Iterable[Attempt], answer: bytes) -> int:
-    """All attempts get this answer after the same number of steps, which is returned."""
-    ((steps, given),) = seen(chip, attempts)
-    assert answer == given
-    return steps
-
-
-def differing(right: bytes) -> Iterator[bytes]:
-    """As long as `right`: each differs first at another bit, and from there on or there alone."""
-    size = 8 * len(right)
-    for bit in range(size):
-        for mask in (1 << bit, (1 << bit + 1) - 1):
-            yield (int.from_bytes(right) ^ mask).to_bytes(len(right))
 
 
 # The PIN
@@ -111,10 +86,10 @@ def wrong_pins(pin: str) -> list[str]:
 def test_verify_takes_the_same_steps_wherever_a_pin_is_wrong(pin: str) -> None:
     chip = card_with_pin(pin=pin)
     wrong = [verify(each) for each in wrong_pins(pin)]
-    steps = alike(chip, attempts_at(chip, wrong, pin), b"\x63\xc5")
+    steps = alike(chip.transmit, attempts_at(chip, wrong, pin), b"\x63\xc5")
     others = [command(VERIFY, PinRef(0), b"\x12\x34\x56\x78"[:n] * 2) for n in range(1, 5)]
     others += [command(VERIFY, PinRef(0), bytes((n,)) * 8) for n in (0x00, 0x99, 0xAA, 0xFF)]
-    assert steps == alike(chip, attempts_at(chip, others, pin), b"\x63\xc5")
+    assert steps == alike(chip.transmit, attempts_at(chip, others, pin), b"\x63\xc5")
 
 
 def test_verify_takes_the_same_steps_however_many_tries_are_left() -> None:
@@ -136,10 +111,10 @@ def test_a_blocked_pin_is_not_compared_so_right_and_wrong_take_the_same_steps(
     comparisons = spy_on_comparison(monkeypatch, lambda: None)
     before = chip.snapshot()
     raws = [verify(PIN), *map(verify, wrong_pins(PIN))]
-    alike(chip, [partial(bytes, raw) for raw in raws], b"\x69\x83")
+    alike(chip.transmit, [partial(bytes, raw) for raw in raws], b"\x69\x83")
     assert [] == comparisons
     changes = [change_pin(PIN, NEW), *(change_pin(wrong, NEW) for wrong in wrong_pins(PIN))]
-    alike(chip, [partial(bytes, raw) for raw in changes], b"\x69\x83")
+    alike(chip.transmit, [partial(bytes, raw) for raw in changes], b"\x69\x83")
     # The new PIN is compared with the initial one, and nothing with the PIN in force.
     assert {(None, False)} == set(comparisons)
     assert len(comparisons) == len(changes) + 1
@@ -149,7 +124,7 @@ def test_a_blocked_pin_is_not_compared_so_right_and_wrong_take_the_same_steps(
 def test_change_pin_takes_the_same_steps_wherever_the_old_pin_is_wrong() -> None:
     chip = card_with_pin()
     wrong = [change_pin(each, NEW) for each in wrong_pins(PIN)]
-    alike(chip, attempts_at(chip, wrong), b"\x63\xc5")
+    alike(chip.transmit, attempts_at(chip, wrong), b"\x63\xc5")
 
 
 # Keys
@@ -211,7 +186,7 @@ def xor(left: bytes, right: bytes) -> bytes:
 @both
 def test_authentication_takes_the_same_steps_wherever_a_cryptogram_is_wrong(suite: Suite) -> None:
     chip = card_with_keys(suite)
-    alike(chip, cryptograms(chip, suite.key(KEY)), b"\x63\xc5")
+    alike(chip.transmit, cryptograms(chip, suite.key(KEY)), b"\x63\xc5")
 
 
 # Secure messaging
@@ -252,7 +227,7 @@ def test_a_wrong_mac_takes_the_same_steps_whatever_is_inside(suite: Suite) -> No
         for body in bodies(suite.block).values()
         for mask in differing(bytes(MAC))
     ]
-    alike(chip, attempts, b"\x69\x88")
+    alike(chip.transmit, attempts, b"\x69\x88")
 
 
 @both
@@ -261,7 +236,7 @@ def test_wrong_padding_under_a_right_mac_is_answered_as_a_wrong_mac(suite: Suite
     found = bodies(suite.block)
     assert b"\x90\x00" == chip.transmit(reload(chip, key, found.pop("right")))
     before = chip.snapshot()
-    answers = seen(chip, [partial(reload, chip, key, body) for body in found.values()])
+    answers = seen(chip.transmit, [partial(reload, chip, key, body) for body in found.values()])
     assert {b"\x69\x88"} == {answer for _, answer in answers}
     assert before == chip.snapshot()
 
@@ -277,7 +252,7 @@ def test_wrong_padding_takes_the_same_steps_wherever_it_is_wrong(suite: Suite) -
         if name != "right" and 0 < body[0] < suite.block - 1
     ]
     assert len(found) > 5
-    alike(chip, [partial(reload, chip, key, body) for body in found], b"\x69\x88")
+    alike(chip.transmit, [partial(reload, chip, key, body) for body in found], b"\x69\x88")
 
 
 # That the count would show it
@@ -298,4 +273,4 @@ def test_a_comparison_that_stops_early_is_found_out(
         "apdu.messaging": macs,
     }[place]
     places = {"card_os.secrets.pins": len(PIN) // 2, "card_os.secrets.keys": 8}
-    assert places.get(place, MAC) == len(seen(chip, attempts))
+    assert places.get(place, MAC) == len(seen(chip.transmit, attempts))
