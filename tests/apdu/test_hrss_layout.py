@@ -27,6 +27,7 @@ from apdu.wire.hrss import (
     items,
     split_name,
 )
+from apdu.wire.hrss_keys import TABLES
 from apdu.wire.pboc import DEBIT_AID, TEST_PAN, account_record, debit_fci
 from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
@@ -189,7 +190,8 @@ def test_names_and_numbers_are_given_once() -> None:
     assert len(DIRECTORIES) == len({each.name for each in DIRECTORIES})
     for directory in DIRECTORIES:
         assert len(directory.files) == len({file.fid for file in directory.files})
-        assert len(directory.keys) == len({key.kid for key in directory.keys})
+        slots = {(key.kid, key.usage, key.version) for key in directory.keys}
+        assert len(directory.keys) == len(slots)
         assert len(directory.name) <= 16
 
 
@@ -198,8 +200,15 @@ def test_a_local_key_is_in_a_directory_and_a_global_one_in_the_environment() -> 
         assert {directory is not SSSE} >= {bool(key.kid & 0x80) for key in directory.keys}
 
 
-def test_the_psam_usage_says_one_to_three_levels() -> None:
-    assert {1, 2, 3} >= {key.psam_usage >> 5 for each in DIRECTORIES for key in each.keys}
+def test_a_psam_and_an_hsm_tell_all_keys_apart_and_diversify_over_one_to_three_levels() -> None:
+    keys = [key for each in DIRECTORIES for key in each.keys]
+    assert keys == [key for table in TABLES for key in table]
+    names = [key.psam for key in keys if key.psam]
+    assert len(names) == len({(name.usage, name.id) for name in names})
+    assert {1, 2, 3} >= {name.levels for name in names}
+    addresses = [key.hsm for key in keys if key.hsm is not None]
+    assert len(addresses) == len(set(addresses))
+    assert {"DLK", "DTK"} == {key.name for key in keys if not key.psam}
 
 
 def test_a_file_has_records_or_a_size() -> None:
