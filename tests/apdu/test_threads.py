@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from random import Random
 from threading import Barrier
 from typing import Any
@@ -93,7 +94,7 @@ def forget() -> None:
     """As before anybody has used anything."""
     for name, module in list(sys.modules.items()):
         for kept in vars(module).values() if name.startswith("apdu.") else ():
-            if hasattr(kept, "cache_clear"):
+            if isinstance(kept, type(cache(len))):
                 kept.cache_clear()
     for made in (record._DECLARATIONS, record._PLANS, record._TABLES, inputs._PLACES):
         made.clear()
