@@ -142,7 +142,11 @@ class HsmKeys(KeySource):
 
     def line(self, request: Request) -> str:
         """What goes to the centre. KeyUnavailable when the key's address is not known, or the
-        command is not one that the centre protects."""
+        command is not one that the centre protects.
+
+        The line of a PIN reload has the new PIN in it, in the clear: it is not to be logged, and
+        goes to the centre over a line that nobody else reads.
+        """
         self.check(request.key, request.card)
         address = self._addresses.of(request.key)
         match request:
