@@ -16,8 +16,8 @@ class Aes(Suite):
 
     name, number, block, key_lengths = "AES", 0, BLOCK, (16, 24, 32)
 
-    def _algorithm(self, value: bytes) -> Any:
-        return _library()(value)
+    def _library(self) -> Any:
+        return _library()
 
 
 @cache

@@ -14,8 +14,8 @@ BLOCK: Final = 16
 class Sm4(Suite):
     name, number, block, key_lengths = "SM4", 2, BLOCK, (16,)
 
-    def _algorithm(self, value: bytes) -> Any:
-        return _library()(value)
+    def _library(self) -> Any:
+        return _library()
 
 
 @cache

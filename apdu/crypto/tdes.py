@@ -7,7 +7,6 @@ K1 K2 K1. Parity bits are not looked at (ISO/IEC 18033-3 ignores them as well).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache, lru_cache
 from itertools import pairwise
 from struct import Struct
@@ -95,10 +94,13 @@ class Tdes(Suite):
     def _make(self, value: bytes) -> TdesKey:
         return TdesKey(self, value)
 
-    def _algorithm(self, value: bytes) -> Any:
-        if len(value) != 3 * BLOCK:
-            value = value * 3 if len(value) == BLOCK else value + value[:BLOCK]
-        return _maker()(value)
+    def _library(self) -> Any:
+        return _library()
+
+    def _expanded(self, value: bytes) -> bytes:
+        if len(value) == BLOCK:
+            return value * 3
+        return value + value[:BLOCK] if len(value) == KEY else value
 
     def remarks(self, value: bytes) -> tuple[str, ...]:
         found = list(super().remarks(value))
@@ -131,26 +133,10 @@ def odd_parity(key: bytes) -> bytes:
 
 
 @cache
-def _maker() -> Callable[[bytes], Any]:
-    """Makes the library's key from 24 bytes.
-
-    Without the library's own checks, where it lets itself be built that way: they have been made,
-    and cost as much as enciphering two blocks.
-    """
+def _library() -> Any:
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 
-    plain: Any = object.__new__
-
-    def unchecked(value: bytes) -> Any:
-        made = plain(TripleDES)
-        made.key = value
-        return made
-
-    try:
-        same = unchecked(bytes(24)).key == TripleDES(bytes(24)).key
-    except (TypeError, AttributeError):
-        same = False
-    return unchecked if same else TripleDES
+    return TripleDES
 
 
 TDES: Final = Tdes()
