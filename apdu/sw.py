@@ -17,6 +17,7 @@ class SW(IntEnum):
     FILE_DEACTIVATED = 0x6283
     END_OF_FILE = 0x6282
     AUTH_FAILED = 0x6300
+    EXECUTION_ERROR = 0x6400
     MEMORY_FAILURE = 0x6581
     WRONG_LENGTH = 0x6700
     CHANNEL_NOT_SUPPORTED = 0x6881
@@ -57,6 +58,7 @@ _SENTENCES = {
     SW.FILE_DEACTIVATED: "the selected application or file is blocked",
     SW.END_OF_FILE: "the end of the file came before the length asked for",
     SW.AUTH_FAILED: "the authentication failed",
+    SW.EXECUTION_ERROR: "the command could not be carried out; nothing changed",
     SW.MEMORY_FAILURE: "writing to memory failed",
     SW.WRONG_LENGTH: "wrong length",
     SW.CHANNEL_NOT_SUPPORTED: "logical channels are not supported",

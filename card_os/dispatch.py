@@ -211,14 +211,14 @@ class CommandTable:
 class Application:
     """An application in the chip's ROM: the DF name it answers to, and its commands.
 
-    `messaging` finds the keys of a protected command, or raises StatusError; None: there is none.
+    `messaging` finds the keys for a protected command, or raises StatusError; None: there is none.
     `scratch` is what `session.scratch` is when the application begins: a frozen value.
     """
 
     label: str
     name: bytes
     commands: CommandTable
-    messaging: Callable[[Context], Messaging] | None = None
+    messaging: Callable[[Context, CommandForm[Any, Any, Any]], Messaging] | None = None
     scratch: Any = None
 
 
@@ -314,7 +314,7 @@ def _open(ctx: Context, entry: Entry, raw: bytes, data: bytes) -> bytes:
         raise StatusError(SW.MESSAGING_NOT_SUPPORTED)
     try:
         enciphered = entry.messaging is Protection.ENCIPHERED
-        return ctx.messaging(ctx).open(raw[:4], data, enciphered=enciphered)
+        return ctx.messaging(ctx, entry.form).open(raw[:4], data, enciphered=enciphered)
     except StatusError:
         ctx.session.status = NOTHING_PROVEN
         raise

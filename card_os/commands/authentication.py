@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from apdu.crypto.derive import authentication, challenge_key
 from apdu.errors import StatusError
@@ -11,6 +11,7 @@ from apdu.messaging import Messaging, challenge_messaging
 from apdu.sw import SW
 from apdu.wire.access import Key
 from apdu.wire.codes import is_pin
+from apdu.wire.form import CommandForm
 from apdu.wire.hrss import PIN_REFERENCE
 from apdu.wire.hrss_commands import (
     CHANGE_PIN,
@@ -48,7 +49,12 @@ def get_challenge(ctx: Context, _: None, __: None) -> bytes:
     length = USUAL_CHALLENGE if ctx.ne == 256 else ctx.ne
     if length not in CHALLENGE_LENGTHS:
         raise StatusError(SW.WRONG_LENGTH)
-    ctx.session.challenge = ctx.world.random(length)
+    # Whatever comes of it, the challenge before is over.
+    ctx.session.challenge = b""
+    try:
+        ctx.session.challenge = ctx.world.random(length)
+    except (OSError, NotImplementedError):  # what a system without a source of chance raises
+        raise StatusError(SW.EXECUTION_ERROR) from None
     return ctx.session.challenge
 
 
@@ -128,12 +134,14 @@ def _version(given: bytes) -> int | None:
     return given[0] if given else None
 
 
-def stk_messaging(ctx: Context) -> Messaging:
-    """Under the STK of the current DF, or the application's where it has none, and the challenge.
+def stk_messaging(ctx: Context, form: CommandForm[Any, Any, Any]) -> Messaging:
+    """Under an STK and the challenge: that of the DF to which belongs what the command changes.
 
-    Which of the two counts is profile choice `messaging-key`.
+    The PIN is the application's; files are the current DF's, which may have an STK of its own
+    (profile choice `messaging-key`).
     """
     factor = ctx.take_challenge()
-    local = ctx.session.directory.keys.holds(LOCAL_STK, KeyUsage.MESSAGING)
+    keys = ctx.session.directory.keys
+    local = form is not PIN_CHANGE_UNBLOCK and keys.holds(LOCAL_STK, KeyUsage.MESSAGING)
     key = ctx.key(LOCAL_STK if local else STK, KeyUsage.MESSAGING)
     return challenge_messaging(key.cipher, factor)

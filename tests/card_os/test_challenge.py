@@ -6,8 +6,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from keybench import ANSWERS, ATTEMPTS, AWAY, LIMIT, PIN, SPEC, Desk, external
+from keybench import ANSWERS, ATTEMPTS, AWAY, LIMIT, PIN, SPEC, Desk, challenge, external
 from testbench import select_df, select_name, send_all, tries, verify
+
+from card_os.chip import ROM, Chip
+from card_os.world import World
+from host.cli.testcard import TEST_DAY
 
 RK1DF01, UKSSSE = SPEC["RK1DF01"].kid, SPEC["UKSSSE"].kid
 
@@ -107,3 +111,22 @@ def test_a_success_that_was_recorded_cannot_be_played_again(again: str) -> None:
         desk.challenge()
     assert (0x6984 if again == "at once" else 0x63CE) == desk.send(recorded)
     assert desk.opens()
+
+
+@pytest.mark.parametrize("error", [OSError, NotImplementedError])
+def test_without_a_source_of_chance_there_is_no_challenge_and_the_one_before_is_over(
+    error: type[Exception],
+) -> None:
+    drawn = [bytes(range(8))]
+
+    def random(n: int) -> bytes:
+        if not drawn:
+            raise error
+        return drawn.pop()
+
+    desk = Desk()
+    desk.chip = Chip(ROM, desk.flash, World(random, lambda: TEST_DAY))
+    desk.go("SSSE")
+    shown = desk.proof("UKSSSE", desk.challenge())
+    assert b"\x64\x00" == desk.chip.transmit(challenge())
+    assert 0x6984 == desk.send(shown)

@@ -93,7 +93,7 @@ def card(suite: Suite, transaction: bool = True) -> Chip:
     for form, protection in FORMS.items():
         table.on(form, messaging=protection)(put)
     commands = CommandTable(HRSS.commands, table)
-    messaging = lambda ctx: the_scripts_of(suite, transaction)  # noqa: E731
+    messaging = lambda ctx, form: the_scripts_of(suite, transaction)  # noqa: E731
     chip = Chip((ROOT, Application("SCRIPTS", SSSE_NAME, commands, messaging)), flash, world())
     send_all(chip, [SELECT_HRSS, verify("123456")])
     assert proven(chip)

@@ -108,11 +108,6 @@ class Terminal(RuleBasedStateMachine):
         self.proven = frozenset()
         return 0x6988 if challenge is not None and len(challenge) == 8 else 0x6984
 
-    @property
-    def stk(self) -> str:
-        """The messaging key of where the terminal is."""
-        return "STK" if self.place in (None, SSSE) else f"STK{self.place.label}"
-
     # Selecting
 
     @rule(place=st.sampled_from([None, None, DF01, SSSE]), debit=st.booleans())
@@ -225,10 +220,12 @@ class Terminal(RuleBasedStateMachine):
 
     # Secure messaging
 
-    def protected(self, raw: bytes, how: str, bit: int, *, enciphered: bool) -> bytes:
+    def protected(
+        self, raw: bytes, how: str, bit: int, key: str, *, enciphered: bool = False
+    ) -> bytes:
         """A command under the messaging key, or not quite."""
         self.challenge = None  # `protect` fetches one
-        name = self.stk if how != "another key" else "STKDF03"
+        name = key if how != "another key" else "STKDF03"
         protected = self.desk.protect(raw, name, enciphered=enciphered)
         self.challenge = bytes(8)
         if how == "tampered":  # a bit of P1, P2, data or MAC
@@ -245,7 +242,7 @@ class Terminal(RuleBasedStateMachine):
             if new
             else pin_service(PinService.UNBLOCK)
         )
-        raw = self.protected(raw, how, bit, enciphered=True)
+        raw = self.protected(raw, how, bit, "STK", enciphered=True)
         expected = self.opened(right=how == "right")
         if expected is None:
             expected = 0x9000 if Key(0x06) in self.proven else 0x6982
@@ -273,7 +270,7 @@ class Terminal(RuleBasedStateMachine):
         raw = command(UPDATE_BINARY, SfiOffset(RESERVED), data)
         expected = None
         if how != "bare":
-            raw = self.protected(raw, how, bit, enciphered=False)
+            raw = self.protected(raw, how, bit, "STKDF01")
             expected = self.opened(right=how == "right")
         if expected is None:
             expected = 0x9000 if Key(SPEC["UK7DF01"].kid) in self.proven else 0x6982
