@@ -219,8 +219,6 @@ def field_values(con: Any) -> st.SearchStrategy[Any]:
             return digits(12, 12)
         case pincodecs.Pan():
             return digits(12, 19)
-        case pincodecs.CountedPin():
-            return digits(6, 8)
         case codecs.Before():
             return st.binary(max_size=40)
         case codecs.Filler():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PIN blocks: ISO 9564-1 formats 0 to 4, the PIN change of payment cards, LD/T 32's PIN reload.
+"""PIN blocks: ISO 9564-1 formats 0 to 4, and the PIN change of payment cards.
 
 A PIN has 4 to 12 digits, a PAN 12 to 19, as text. Formats 0 to 3 are 8 clear bytes, to be
 enciphered by whoever sends them; format 4 is bound to its AES key. The fields are declared in
@@ -12,10 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from apdu.crypto.aes import AES
-from apdu.crypto.padding import method_2, strip_2
 from apdu.crypto.suite import BlockKey
 from apdu.errors import FormatError
-from apdu.wire.codes import is_pin, pin_bytes
 from apdu.wire.digits import PIN_DIGITS, check_pan, check_pin
 from apdu.wire.pinblock import FILLINGS
 
@@ -25,6 +23,10 @@ Random = Callable[[int], bytes]
 BLOCK: Final = 8
 CARD_KEY: Final = 16
 _RIGHT: Final = (1 << 32) - 1
+
+PIN_CHANGE_KEY: Final = "ENC"
+"""Whose bytes a PIN change is masked with, those of UDK-ENC or of UDK-AC: `ENC` or `AC` (profile
+choice `pin-change-key`). The one card program of PBOC at hand takes UDK-ENC, VIS takes UDK-AC."""
 
 
 # Formats 0 to 3: 8 bytes
@@ -113,12 +115,16 @@ def decipher_iso_4(key: BlockKey, block: bytes, pan: str) -> str:
 # What cards are sent
 
 
+def pin_change_key(udk_ac: bytes, udk_enc: bytes) -> bytes:
+    """Of a card's keys the one that masks a PIN change, as `PIN_CHANGE_KEY` says."""
+    return {"AC": udk_ac, "ENC": udk_enc}[PIN_CHANGE_KEY]
+
+
 def build_pin_change(pin: str, card_key: bytes, current: str = "") -> bytes:
     """The 8 bytes of a new PIN for PIN CHANGE, before they are enciphered.
 
-    `card_key`: 16 bytes, of which bytes 5 to 8 are XORed in; UDK-ENC or UDK-AC (profile choice
-    `pin-change-key`). `current`: the PIN in force, for P2 = 01; none for P2 = 02 (VIS, and PBOC
-    cards alike).
+    `card_key`: 16 bytes, of which bytes 5 to 8 are XORed in (see `pin_change_key`). `current`: the
+    PIN in force, for P2 = 01; none for P2 = 02 (VIS, and PBOC cards alike).
     """
     return _change(_field(0, pin), card_key, current).to_bytes(BLOCK)
 
@@ -126,28 +132,6 @@ def build_pin_change(pin: str, card_key: bytes, current: str = "") -> bytes:
 def read_pin_change(block: bytes, card_key: bytes, current: str = "") -> str:
     """The new PIN in such a block, as the card reads it."""
     return _pin(_change(_number(block), card_key, current), 0)
-
-
-def build_reload(pin: str, block: int = BLOCK) -> bytes:
-    """What PIN RELOAD of a social security card enciphers: number of bytes, PIN, 80, 00.
-
-    The PIN has 6 to 8 digits. `block`: bytes of the suite's block, 8 or 16. Shape as three
-    drivers build it; for blocks of 16 bytes it is profile choice `sm4-reload`.
-    """
-    coded = pin_bytes(pin)
-    return method_2(bytes((len(coded),)) + coded, block)
-
-
-def read_reload(data: bytes, block: int = BLOCK) -> str:
-    """The PIN in such data, as the card reads it."""
-    try:
-        body = strip_2(data, block)
-    except FormatError:
-        body = b""
-    coded = body[1:]
-    if body[:1] != bytes((len(coded),)) or not is_pin(coded):
-        raise FormatError("PIN reload: must be a length, a PIN of 6 to 8 digits, 80 and 00")
-    return coded.hex().rstrip("f")
 
 
 # The fields as numbers

@@ -102,12 +102,13 @@ class Wrapping:
 
 PBOC: Final = Wrapping(True, when_needed)
 """Length, data, and 80 00.. unless the blocks are full already (profile choice `script-padding`:
-no text of JR/T 0025.5 was at hand; for a PIN block of 8 bytes it is the same as `VIS`)."""
+no text of JR/T 0025.5 was at hand; for a PIN block of 8 bytes it is the same as `VIS`). PIN RELOAD
+of LD/T 32 has the same shape, as three drivers build it (with SM4 profile choice `sm4-reload`)."""
 VIS: Final = Wrapping(True, method_2)
 """Length, data, and always 80 00..; what pyemv computes for Visa's cards."""
 BARE: Final = Wrapping(False, when_needed)
-"""Data, and 80 00.. unless the blocks are full already: LD/T 32, and the one block of a PIN in
-M/Chip. The reader must know the length."""
+"""Data, and 80 00.. unless the blocks are full already: the one block of a PIN in M/Chip. The reader
+must know the length."""
 
 LONGEST: Final = 0xFF
 """Bytes of data that the length byte can count."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a PIN is laid out where it travels: fields of ISO 9564-1 PIN blocks, and LD/T 32's reload.
+"""How a PIN is laid out where it travels: the fields of ISO 9564-1 PIN blocks.
 
 These are the clear fields. What is added to them (account number, card key, cipher) is in
 `apdu.crypto.pinblock`, which also has the fast way; a test holds it to these declarations.
@@ -79,13 +79,3 @@ class Iso4PanField(Record):
     """Format 4, the part with the account: digits beyond 12, the PAN, 0 to 16 bytes (9.4.2)."""
 
     pan: str = wire(Field(lambda _: _codecs().Pan()))
-
-
-@record
-class ReloadPin(Record):
-    """What PIN RELOAD enciphers, before it is padded: number of bytes, PIN as packed BCD.
-
-    As three drivers build it; LD/T 32 itself was not at hand.
-    """
-
-    pin: str = wire(Field(lambda _: _codecs().CountedPin()), secret=True)

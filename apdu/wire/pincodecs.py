@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from construct import Bytes, GreedyBytes
+from construct import Bytes
 
-from apdu.errors import FormatError
 from apdu.wire.codecs import Codec
-from apdu.wire.codes import is_pin, pin_bytes
 from apdu.wire.digits import check_pan, check_pin
 
 NIBBLES: Final = 14
@@ -90,22 +88,3 @@ class Pan(Codec):
     def write(self, value: str) -> bytes:
         check_pan(value)
         return bytes.fromhex(f"{len(value) - ACCOUNT}{value}".ljust(32, "0"))
-
-
-class CountedPin(Codec):
-    """A card's PIN as packed BCD, behind one byte with the number of its bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(GreedyBytes)
-
-    def read(self, found: bytes) -> str:
-        if not found or found[0] != len(found) - 1 or not is_pin(found[1:]):
-            raise ValueError("must be a length and a PIN of 6 to 8 digits")
-        return found[1:].hex().rstrip("f")
-
-    def write(self, value: str) -> bytes:
-        try:
-            coded = pin_bytes(value)
-        except FormatError:
-            raise ValueError("must be a PIN of 6 to 8 digits") from None
-        return bytes((len(coded),)) + coded

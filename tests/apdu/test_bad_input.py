@@ -160,7 +160,6 @@ def rows_of_pins() -> Iterator[Row]:
         yield pinblock.build_pin_change, (pin, KEY), short
         yield pinvalue.pvv, (TDES, pin, PAN), short
         yield pinvalue.pin_offset, (TDES, pin, PAN), short
-        yield pinblock.build_reload, (pin,), "PIN: must be 6 to 8 digits"
         yield pin_bytes, (pin,), "PIN: must be 6 to 8 digits"
         if pin:
             yield pinblock.build_pin_change, (PIN, KEY, pin), short
@@ -184,7 +183,6 @@ def rows_of_pins() -> Iterator[Row]:
         yield pinblock.read_pin_change, (block, KEY), said
         yield pinvalue.verify_pvv, (TDES, block, PAN, TDES, "1", "0000"), said
         yield pinvalue.verify_offset, (TDES, block, PAN, TDES, PAN, "0000"), said
-        yield pinblock.read_reload, (block,), "PIN reload: must be"
     for block in cut(0, 8, 15, 17):
         yield pinblock.decipher_iso_4, (AES_KEY, block, PAN), "PIN block: .* must be 16"
     yield pinblock.decipher_iso_4, (AES_KEY, KEY, PAN), "PIN block: no PIN under this key and PAN"

@@ -26,7 +26,6 @@ from apdu.wire.pinblock import (
     Iso3PinField,
     Iso4PanField,
     Iso4PinField,
-    ReloadPin,
 )
 from apdu.wire.record import Record
 
@@ -360,6 +359,5 @@ def test_a_declared_pin_is_not_in_the_text_form() -> None:
         Iso2PinBlock("1234"),
         Iso3PinField("1234:AAAAAAAAAA"),
         Iso4PinField("1234", bytes(8)),
-        ReloadPin("123456"),
     ]
     assert all(f"{type(value).__name__}()" == repr(value) for value in values)

@@ -53,13 +53,6 @@ def _decipher_iso_4(key: str, pin_block: str, pan: str, suite: str = "AES") -> d
     return {"pin": pinblock.decipher_iso_4(made, bytes.fromhex(pin_block), pan)}
 
 
-def _reload(pin: str, block: int = 8, key: str = "") -> dict[str, Any]:
-    data = pinblock.build_reload(pin, block)
-    return {"data": upper(data)} | (
-        {"enciphered": upper(key_of("3DES", key).encrypt(data))} if key else {}
-    )
-
-
 PIN_BLOCKS: dict[str, Operation] = {
     "pinblock.build_iso_0": _iso_0,
     "pinblock.read_iso_0": lambda pin_block, pan: {
@@ -75,15 +68,14 @@ PIN_BLOCKS: dict[str, Operation] = {
     "pinblock.read_iso_3": _read_iso_3,
     "pinblock.encipher_iso_4": _encipher_iso_4,
     "pinblock.decipher_iso_4": _decipher_iso_4,
+    "pinblock.pin_change_key": lambda udk_ac, udk_enc: {
+        "out": upper(pinblock.pin_change_key(bytes.fromhex(udk_ac), bytes.fromhex(udk_enc)))
+    },
     "pinblock.build_pin_change": lambda pin, card_key, current="": _built(
         pinblock.build_pin_change(pin, bytes.fromhex(card_key), current)
     ),
     "pinblock.read_pin_change": lambda pin_block, card_key, current="": {
         "pin": pinblock.read_pin_change(bytes.fromhex(pin_block), bytes.fromhex(card_key), current)
-    },
-    "pinblock.build_reload": _reload,
-    "pinblock.read_reload": lambda data, block=8: {
-        "pin": pinblock.read_reload(bytes.fromhex(data), block)
     },
 }
 
