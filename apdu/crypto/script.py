@@ -107,8 +107,8 @@ of LD/T 32 has the same shape, as three drivers build it (with SM4 profile choic
 VIS: Final = Wrapping(True, method_2)
 """Length, data, and always 80 00..; what pyemv computes for Visa's cards."""
 BARE: Final = Wrapping(False, when_needed)
-"""Data, and 80 00.. unless the blocks are full already: the one block of a PIN in M/Chip. The reader
-must know the length."""
+"""Data, and 80 00.. unless the blocks are full already: the one block of a PIN in M/Chip. The
+reader must know the length."""
 
 LONGEST: Final = 0xFF
 """Bytes of data that the length byte can count."""
