@@ -9,7 +9,6 @@ where another program compares them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha1
 from struct import Struct
 from typing import Final
@@ -135,6 +134,9 @@ def derive_many(key: BlockKey, blocks: bytes, threads: int = 1) -> bytes:
         raise FormatError(f"threads: {threads}, must be at least 1")
     if threads == 1:
         return key.encrypt(blocks)
+    # Loaded here, for it costs a card's start more than all of this module.
+    from concurrent.futures import ThreadPoolExecutor
+
     share = -(-len(blocks) // (threads * 2 * FACTOR)) * 2 * FACTOR or 1
     with ThreadPoolExecutor(threads) as pool:
         parts = [blocks[at : at + share] for at in range(0, len(blocks), share)]
