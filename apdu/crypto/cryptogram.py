@@ -46,11 +46,11 @@ def _card_key(key: BlockKey, atc: bytes) -> BlockKey:
 
 
 def _pboc(key: BlockKey, atc: bytes) -> BlockKey:
-    return key.suite.key(pboc_session_key(key, atc))
+    return key.suite.once(pboc_session_key(key, atc))
 
 
 def _common(key: BlockKey, atc: bytes) -> BlockKey:
-    return key.suite.key(common_session_key(key, atc + bytes(6)))
+    return key.suite.once(common_session_key(key, atc + bytes(6)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def verify(
 ) -> bool:
     """As `verify_card`, from the issuer's master key (IMK-AC) and the card's PAN and sequence
     number (2 digits, 00 when it has none). `option`: how the card's key is derived, A or B."""
-    key = master.suite.key(udk(master, pan, psn, option))
+    key = master.suite.once(udk(master, pan, psn, option))
     return verify_card(key, cvn, data, ac)
 
 

@@ -127,6 +127,40 @@ class BlockKey:
         raise TypeError("a key is not to be copied or stored")
 
 
+class PassingKey(BlockKey):
+    """A key that keeps no context: for one block or one MAC, after which it is dropped.
+
+    An issuer has two of them for every card it verifies, and would pay for the keeping.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, suite: Suite, value: bytes) -> None:
+        self.suite = suite
+        self._block = suite.block
+        self._value = value
+
+    def encrypt(self, data: bytes) -> bytes:
+        if len(data) % self._block:
+            raise self._not_blocks(data)
+        done: bytes = self._encryptor()(data)
+        return done
+
+    def decrypt(self, data: bytes) -> bytes:
+        if len(data) % self._block:
+            raise self._not_blocks(data)
+        done: bytes = self._decryptor()(data)
+        return done
+
+    def cbc_mac(self, data: bytes, padding: Padding = method_2) -> bytes:
+        blocks = padding(data, self._block)
+        if len(blocks) % self._block or not blocks:
+            raise self._not_blocks(blocks)
+        update, _ = self._chain()
+        mac: bytes = update(blocks)[-self._block :]
+        return mac
+
+
 class Suite(ABC):
     """A block cipher as cards use it. What differs between suites beyond it is said here."""
 
@@ -145,8 +179,17 @@ class Suite(ABC):
             raise FormatError(f"{self.name} key: {len(value)} bytes, must be {allowed}")
         return self._make(bytes(value))
 
+    def once(self, value: bytes) -> BlockKey:
+        """As `key`, for one block or one MAC: it may be used longer, but is slow then."""
+        if len(value) not in self.key_lengths:
+            self.key(value)
+        return self._make_passing(value)
+
     def _make(self, value: bytes) -> BlockKey:
         return BlockKey(self, value)
+
+    def _make_passing(self, value: bytes) -> BlockKey:
+        return PassingKey(self, value)
 
     @abstractmethod
     def _library(self) -> Any:

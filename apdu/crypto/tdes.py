@@ -13,7 +13,7 @@ from struct import Struct
 from typing import Any, Final
 
 from apdu.crypto.padding import Padding, method_2, without
-from apdu.crypto.suite import BlockKey, Suite, zero_cbc
+from apdu.crypto.suite import BlockKey, PassingKey, Suite, zero_cbc
 
 BLOCK: Final = 8
 KEY: Final = 16
@@ -88,11 +88,33 @@ class TdesKey(BlockKey):
         return [chain, 0, self._encryptor()]
 
 
+class PassingTdesKey(PassingKey):
+    """A key that keeps nothing, with the retail MAC."""
+
+    __slots__ = ()
+
+    def mac(self, data: bytes, padding: Padding = method_2) -> bytes:
+        if padding is method_2:
+            blocks = data + _TAILS[len(data) % BLOCK]
+        else:
+            blocks = without(padding(data, BLOCK), BLOCK)
+        final = blocks[-BLOCK:]
+        if len(blocks) > BLOCK:
+            chain = self.suite._cipher(self._value[:BLOCK], zero_cbc(BLOCK)).encryptor().update
+            last = int.from_bytes(chain(blocks[:-BLOCK])[-BLOCK:])
+            final = (last ^ int.from_bytes(final)).to_bytes(BLOCK)
+        mac: bytes = self._encryptor()(final)
+        return mac
+
+
 class Tdes(Suite):
     name, number, block, key_lengths = "3DES", 1, BLOCK, (16, 8, 24)
 
     def _make(self, value: bytes) -> TdesKey:
         return TdesKey(self, value)
+
+    def _make_passing(self, value: bytes) -> PassingTdesKey:
+        return PassingTdesKey(self, value)
 
     def _library(self) -> Any:
         return _library()

@@ -81,6 +81,32 @@ def test_blocks_are_enciphered_and_deciphered_one_by_one(
     assert clear == b"".join(map(key.decrypt, parts(done, size)))
 
 
+@given(values, st.data(), texts, st.sampled_from(PADDINGS))
+def test_a_key_that_keeps_nothing_does_what_a_kept_one_does(
+    found: tuple[Suite, bytes], data: st.DataObject, text: bytes, pad: padding.Padding
+) -> None:
+    suite, value = found
+    kept, passing = suite.key(value), suite.once(value)
+    clear = data.draw(whole(suite.block))
+    for _ in range(2):
+        for way in ("encrypt", "decrypt"):
+            assert getattr(kept, way)(clear) == getattr(passing, way)(clear)
+        for way in ("mac", "cbc_mac"):
+            assert _answer(kept, way, text, pad) == _answer(passing, way, text, pad)
+    for way in ("encrypt", "decrypt"):
+        with pytest.raises(FormatError, match="must be whole blocks"):
+            getattr(passing, way)(clear + b"x")
+    assert repr(kept) == repr(passing)
+
+
+def _answer(key: BlockKey, way: str, text: bytes, pad: padding.Padding) -> bytes | str:
+    try:
+        found: bytes = getattr(key, way)(text, pad)
+    except FormatError as error:
+        return str(error)
+    return found
+
+
 @given(block8, whole(8), texts)
 def test_a_key_of_equal_parts_is_single_des(half: bytes, clear: bytes, text: bytes) -> None:
     single, *others = (TDES.key(half * count) for count in (1, 2, 3))

@@ -85,12 +85,19 @@ def _pad(way: padding.Padding) -> Operation:
     return run
 
 
+def _once(suite: str, key: str, data: str) -> dict[str, Any]:
+    """A key that keeps nothing: its MAC over the data, and its check value."""
+    made = BY_NAME[suite].once(bytes.fromhex(key))
+    return {"mac": upper(made.mac(bytes.fromhex(data))), "check": upper(made.check_value())}
+
+
 OPERATIONS: dict[str, Operation] = {
     "suite.BlockKey.encrypt": _encrypt,
     "suite.BlockKey.decrypt": _decrypt,
     "suite.BlockKey.mac": _mac,
     "suite.BlockKey.cbc_mac": _cbc_mac,
     "suite.BlockKey.check_value": _check_value,
+    "suite.Suite.once": _once,
     "suite.Suite.key": lambda suite, key: {"name": key_of(suite, key).suite.name},
     "suite.Suite.remarks": lambda suite, key: {
         "remarks": list(BY_NAME[suite].remarks(bytes.fromhex(key)))
