@@ -213,7 +213,7 @@ class MemoryKeys(SessionKeys):
         The root diversified by usage and id, four times over (a choice of this project).
         """
         factor = bytes((name.usage, name.id)) * (FACTOR // 2)
-        return Secret(diversify(self.suite.key(self._root.reveal()), factor))
+        return Secret(diversify(self.suite.once(self._root.reveal()), factor))
 
     def card_key(self, spec: KeySpec, region: str, unique: bytes) -> Secret:
         """The 16-byte key of one card for one slot of the key table.
@@ -224,7 +224,7 @@ class MemoryKeys(SessionKeys):
         name = spec.psam or PsamName(_CARD_ONLY | spec.usage, spec.kid)
         key = self.master(name).reveal()
         for factor in factors(region, unique)[-name.levels :]:
-            key = diversify(self.suite.key(key), factor)
+            key = diversify(self.suite.once(key), factor)
         return Secret(key)
 
     def session(

@@ -133,7 +133,7 @@ def _master(ctx: Context, usage: int, number: int) -> BlockKey:
 def _diversified(key: BlockKey, factors: bytes) -> BlockKey:
     """The key at the end of the levels. Factors come card first; keys are made card last."""
     for at in reversed(range(0, len(factors), FACTOR)):
-        key = key.suite.key(diversify(key, factors[at : at + FACTOR]))
+        key = key.suite.once(diversify(key, factors[at : at + FACTOR]))
     return key
 
 
