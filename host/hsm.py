@@ -21,6 +21,7 @@ from hmac import compare_digest
 from typing import Final
 
 from apdu.command import CommandAPDU
+from apdu.crypto.padding import when_needed
 from apdu.crypto.suite import Suite
 from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
@@ -30,7 +31,7 @@ from apdu.wire.codes import is_pin, pin_bytes
 from apdu.wire.hrss_commands import CRYPTOGRAM
 from apdu.wire.hrss_keys import TABLES, KeySpec, key_named
 from apdu.wire.perso import Algorithm
-from apdu.wire.psam import AlgorithmCode
+from apdu.wire.psam import CODE_OF
 from apdu.wire.purchase import (
     CARD_SEQUENCE,
     MAC,
@@ -52,7 +53,6 @@ from host.keys import (
 )
 
 Request = Authentication | Protection | Purchase
-_CODE_OF: Final = {Algorithm.TDES: AlgorithmCode.TDES, Algorithm.SM4: AlgorithmCode.SM4}
 _AMOUNTS: Final = 12
 _WITHOUT_ADDRESS: Final = key_named("STK")
 _STANDS_IN: Final = key_named("PUK")
@@ -192,8 +192,9 @@ class HsmKeys(KeySource):
         command, size = request.command, len(request.command.data)
         if size and not (request.enciphered and is_pin(command.data)):
             raise KeyUnavailable(HsmKeys.name, request.key.name, Lack.USE)
-        block = self.suite.block
-        length = (-(-(1 + size) // block) * block if size else 0) + COMMAND_MAC
+        # Enciphered, a PIN has its length in front, and fills whole blocks.
+        blocks = when_needed(bytes(1 + size), self.suite.block) if size else b""
+        length = len(blocks) + COMMAND_MAC
         return bytes((command.cla | MESSAGING, command.ins, command.p1, command.p2, length))
 
     def __repr__(self) -> str:
@@ -265,7 +266,7 @@ class MemoryHsm:
 
 
 def _code(suite: Suite) -> str:
-    return f"{_CODE_OF[Algorithm(suite.number)]:02}"
+    return f"{CODE_OF[Algorithm(suite.number)]:02}"
 
 
 def _line(suite: Suite, address: str, parts: list[bytes], *more: str) -> str:

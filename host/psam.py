@@ -19,12 +19,12 @@ from apdu.wire.hrss_keys import KeySpec, PsamName
 from apdu.wire.iso7816 import READ_BINARY, SELECT, By, Selection, SfiOffset
 from apdu.wire.perso import Algorithm
 from apdu.wire.psam import (
+    CODE_OF,
     INFO,
     KEY_INDEX,
     PSAM_AID,
     SEQUENCE,
     TERMINAL,
-    AlgorithmCode,
     AlgorithmMark,
     CryptMode,
     PsamInfo,
@@ -42,7 +42,7 @@ from apdu.wire.psam_commands import (
     MasterRef,
     PurchaseData,
 )
-from apdu.wire.purchase import PurchaseAlgorithm
+from apdu.wire.purchase import PURCHASE_ALGORITHM_OF
 from host.card import Card
 from host.faults import CardMisspoke, CardNotGenuine, CardRefused, KeyUnavailable, Lack
 from host.keys import CardIdentity, Purchase, PurchaseBegun, SessionKeys
@@ -52,14 +52,7 @@ D = TypeVar("D")
 R = TypeVar("R")
 
 _FCI, _PROPRIETARY, _MARK = 0x6F, 0xA5, 0x9F0C
-_SUITE_OF: Final = {
-    AlgorithmCode.TDES: SUITES[Algorithm.TDES],
-    AlgorithmCode.SM4: SUITES[Algorithm.SM4],
-}
-_PURCHASE_ALGORITHM: Final = {
-    Algorithm.TDES: PurchaseAlgorithm.TDES,
-    Algorithm.SM4: PurchaseAlgorithm.SM4,
-}
+_SUITE_OF: Final = {code: SUITES[algorithm] for algorithm, code in CODE_OF.items()}
 _LACKS: Final[dict[int, Lack]] = {
     SW.REFERENCE_NOT_FOUND: Lack.KEY,
     SW.KEY_INDEX_NOT_SUPPORTED: Lack.KEY,
@@ -159,7 +152,7 @@ class PsamKeys(SessionKeys):
             terms.pool,
             terms.time,
             _master(key).id,
-            _PURCHASE_ALGORITHM[Algorithm(self.suite.number)],
+            PURCHASE_ALGORITHM_OF[Algorithm(self.suite.number)],
             request.card.factors(_master(key).levels),
         )
         with self._psam.transaction():

@@ -30,7 +30,7 @@ def initial_key(bdk: bytes, ksn: Ksn) -> bytes:
     """The key (IPEK) that is loaded into a device; the counter of `ksn` does not count."""
     block = bytes(ksn.at(0))[:_HALF]
     parts = (_check("BDK", bdk), _xor(bdk, _OTHER))
-    return b"".join(TDES.key(part).encrypt(block) for part in parts)
+    return b"".join(TDES.once(part).encrypt(block) for part in parts)
 
 
 def transaction_key(initial: bytes, ksn: Ksn) -> bytes:
@@ -62,7 +62,7 @@ def data_variant(key: bytes, response: bool = False) -> bytes:
     """What enciphers data of a transaction's request, or of its response: the variant,
     enciphered under itself (A.4.1)."""
     variant = _xor(_check("transaction key", key), _DATA[response])
-    return TDES.key(variant).encrypt(variant)
+    return TDES.once(variant).encrypt(variant)
 
 
 class FutureKeys:
@@ -116,7 +116,7 @@ def _next(key: bytes, ksn: Ksn) -> bytes:
     halves = []
     for part in (_xor(key, _OTHER), key):
         left, right = part[:_HALF], part[_HALF:]
-        halves.append(_xor(TDES.key(left).encrypt(_xor(block, right)), right))
+        halves.append(_xor(TDES.once(left).encrypt(_xor(block, right)), right))
     return b"".join(halves)
 
 

@@ -60,15 +60,4 @@ def tac(dtk: BlockKey, booked: TacInput) -> bytes:
     Only the centre can check them. Under SM4 the key is one block already (profile choice
     `sm4-tac`). Raises FormatError for a key of more than two blocks.
     """
-    return _one_block(dtk).mac(bytes(booked))[:MAC]
-
-
-def _one_block(key: BlockKey) -> BlockKey:
-    """A key of one block: the halves XORed, or the key itself where it is no longer than that."""
-    value, block = key._value, key.suite.block
-    if len(value) == block:
-        return key
-    if len(value) != 2 * block:
-        raise FormatError(f"TAC key: {len(value)} bytes, must be {block} or {2 * block}")
-    left, right = value[:block], value[block:]
-    return key.suite.key((int.from_bytes(left) ^ int.from_bytes(right)).to_bytes(block))
+    return dtk.folded().mac(bytes(booked))[:MAC]

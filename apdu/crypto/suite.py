@@ -116,6 +116,21 @@ class BlockKey:
             raise FormatError(f"check value: {length} bytes, must be 1 to {block}")
         return self.encrypt(bytes(block))[:length]
 
+    def folded(self) -> BlockKey:
+        """The key of one block that this one makes: its halves XORed, or itself if it is one block.
+
+        Raises FormatError for a key of more than two blocks.
+        """
+        value, block = self._value, self._block
+        if len(value) == block:
+            return self
+        if len(value) != 2 * block:
+            raise FormatError(
+                f"key: {len(value)} bytes, must be {block} or {2 * block} to be folded"
+            )
+        left, right = int.from_bytes(value[:block]), int.from_bytes(value[block:])
+        return self.suite.key((left ^ right).to_bytes(block))
+
     def _not_blocks(self, data: bytes) -> FormatError:
         block = self.suite.block
         return FormatError(f"data: {len(data)} bytes, must be whole blocks of {block} bytes")
@@ -175,15 +190,18 @@ class Suite(ABC):
     def key(self, value: bytes) -> BlockKey:
         """A key of this suite. Raises FormatError when `value` has a wrong length."""
         if len(value) not in self.key_lengths:
-            allowed = " or ".join(map(str, self.key_lengths))
-            raise FormatError(f"{self.name} key: {len(value)} bytes, must be {allowed}")
+            raise self._wrong_length(value)
         return self._make(bytes(value))
 
     def once(self, value: bytes) -> BlockKey:
         """As `key`, for one block or one MAC: it may be used longer, but is slow then."""
         if len(value) not in self.key_lengths:
-            self.key(value)
+            raise self._wrong_length(value)
         return self._make_passing(value)
+
+    def _wrong_length(self, value: bytes) -> FormatError:
+        allowed = " or ".join(map(str, self.key_lengths))
+        return FormatError(f"{self.name} key: {len(value)} bytes, must be {allowed}")
 
     def _make(self, value: bytes) -> BlockKey:
         return BlockKey(self, value)

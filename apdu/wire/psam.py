@@ -17,7 +17,7 @@ from apdu.wire.access import ALWAYS, NEVER
 from apdu.wire.fields import choice, digits, raw, uint, wire
 from apdu.wire.hrss import MF_FID, RID, SSSE_NAME, DfSpec, EfSpec
 from apdu.wire.hrss_keys import LEVELS_SHIFT
-from apdu.wire.perso import FileKind
+from apdu.wire.perso import Algorithm, FileKind
 from apdu.wire.record import Record, record
 
 MAX_LEVELS: Final = 3
@@ -81,6 +81,10 @@ class AlgorithmCode(IntEnum):
     TDES = 1
     SSF33 = 2
     SM4 = 3
+
+
+CODE_OF: Final = {Algorithm.TDES: AlgorithmCode.TDES, Algorithm.SM4: AlgorithmCode.SM4}
+"""The codes of the algorithms that keys have here; SSF33 is not built."""
 
 
 @record

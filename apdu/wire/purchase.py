@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Final
 
 from apdu.wire.fields import const, fixed, raw, uint, wire
+from apdu.wire.perso import Algorithm
 from apdu.wire.record import Record, record
 
 PURCHASE: Final = b"\x32"
@@ -28,6 +29,12 @@ class PurchaseAlgorithm(IntEnum):
     DES = 0x01
     """Keys of 8 bytes; no card of this project has any."""
     SM4 = 0x04
+
+
+PURCHASE_ALGORITHM_OF: Final = {
+    Algorithm.TDES: PurchaseAlgorithm.TDES,
+    Algorithm.SM4: PurchaseAlgorithm.SM4,
+}
 
 
 @record

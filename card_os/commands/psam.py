@@ -20,7 +20,7 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
 from apdu.wire.hrss import EfSpec
-from apdu.wire.perso import Algorithm, KeyBlock, KeyUsage
+from apdu.wire.perso import KeyBlock, KeyUsage
 from apdu.wire.psam import (
     SEQUENCE,
     TERMINAL,
@@ -43,7 +43,7 @@ from apdu.wire.psam_commands import (
     PurchaseData,
     PurchaseReply,
 )
-from apdu.wire.purchase import TERMINAL_SEQUENCE, Mac1Input, Mac2Input, PurchaseAlgorithm
+from apdu.wire.purchase import PURCHASE_ALGORITHM_OF, TERMINAL_SEQUENCE, Mac1Input, Mac2Input
 from card_os.commands.administration import KEY_LENGTH
 from card_os.dispatch import CommandTable, Context
 from card_os.files.tree import Directory
@@ -54,7 +54,7 @@ purchase = CommandTable()
 personalisation = CommandTable()
 
 _LAST_SEQUENCE: Final = (1 << 8 * TERMINAL_SEQUENCE) - 1
-_SUITE_OF: Final = {PurchaseAlgorithm.TDES: Algorithm.TDES, PurchaseAlgorithm.SM4: Algorithm.SM4}
+_SUITE_OF: Final = {code: SUITES[known] for known, code in PURCHASE_ALGORITHM_OF.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _purchase_key(ctx: Context, given: PurchaseData) -> BlockKey:
             master = _master(ctx, purchase_usage(count), given.version)
         except StatusError:
             continue
-        if master.suite is SUITES.get(wanted or Algorithm.NONE):
+        if master.suite is wanted:
             return _diversified(master, given.factors[: count * FACTOR])
     raise StatusError(SW.KEY_INDEX_NOT_SUPPORTED)
 

@@ -19,13 +19,13 @@ from apdu.wire.perso import (
     KeyUsage,
 )
 from apdu.wire.psam import (
+    CODE_OF,
     INFO,
     KEY_INDEX,
     PSAM,
     PSAM_MF,
     SEQUENCE,
     TERMINAL,
-    AlgorithmCode,
     PsamInfo,
     TerminalNumber,
     psam_fci,
@@ -38,7 +38,6 @@ from host.keys import MemoryKeys
 FIRST_SEQUENCE: Final = 1
 """The number of a terminal's first purchase."""
 _KEY_TRIES: Final = 15
-_CODES: Final = {Algorithm.TDES: AlgorithmCode.TDES, Algorithm.SM4: AlgorithmCode.SM4}
 
 
 def personalise_psam(
@@ -79,7 +78,7 @@ def _create_application(card: Card, suite: Suite) -> None:
         read=DF_CONDITION,
         update=DF_CONDITION,
         name=PSAM.name,
-        fci=psam_fci(_CODES[Algorithm(suite.number)]),
+        fci=psam_fci(CODE_OF[Algorithm(suite.number)]),
     )
     card.send(CREATE_FILE, None, header)
 

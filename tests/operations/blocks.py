@@ -98,6 +98,9 @@ OPERATIONS: dict[str, Operation] = {
     "suite.BlockKey.cbc_mac": _cbc_mac,
     "suite.BlockKey.check_value": _check_value,
     "suite.Suite.once": _once,
+    "suite.BlockKey.folded": lambda suite, key: {
+        "check": upper(key_of(suite, key).folded().check_value())
+    },
     "suite.Suite.key": lambda suite, key: {"name": key_of(suite, key).suite.name},
     "suite.Suite.remarks": lambda suite, key: {
         "remarks": list(BY_NAME[suite].remarks(bytes.fromhex(key)))
