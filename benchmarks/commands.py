@@ -19,7 +19,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import floor  # noqa: E402 - found beside this file
 
-from apdu.wire.hrss import SSSE, SSSE_NAME  # noqa: E402
+from apdu.wire.hrss.application import SSSE_NAME  # noqa: E402
+from apdu.wire.hrss.generations import SSSE  # noqa: E402
 from card_os.chip import Chip  # noqa: E402
 from host.cli.testcard import issue_test_card  # noqa: E402
 

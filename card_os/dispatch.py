@@ -32,7 +32,7 @@ from apdu.flow import OK, deliver
 from apdu.messaging import Messaging
 from apdu.sw import SW
 from apdu.wire.form import NOTHING, RAW, CommandForm
-from apdu.wire.hrss_commands import CRYPTOGRAM
+from apdu.wire.hrss.commands import CRYPTOGRAM
 from apdu.wire.iso7816 import GET_RESPONSE
 from apdu.wire.perso import KeyUsage, Life
 from card_os.access import FREE, NOTHING_PROVEN, Rule, met

@@ -24,7 +24,9 @@ PAGES = (
 sys.path.insert(0, str(ROOT))
 
 from apdu.atr import Atr  # noqa: E402
-from apdu.wire.hrss import DIRECTORIES, INITIAL_PIN, PIN_TRIES, items  # noqa: E402
+from apdu.wire.hrss.application import INITIAL_PIN, PIN_TRIES  # noqa: E402
+from apdu.wire.hrss.generations import DIRECTORIES  # noqa: E402
+from apdu.wire.hrss.spec import items  # noqa: E402
 from card_os.chip import ROM  # noqa: E402
 from card_os.dispatch import Entry  # noqa: E402
 from card_os.session import Stage  # noqa: E402
@@ -110,7 +112,16 @@ def data() -> str:
             for number, item in enumerate(items(file.content), start=1):
                 where = f"{directory.label} EF{file.sfi:02X}"
                 name = item.name.replace("_", " ")
-                rows.append((where, number, f"`{item.tag:02X}`", item.chinese, name, item.size))
+                rows.append(
+                    (
+                        where,
+                        number,
+                        f"`{item.tag:02X}`" if item.tag is not None else "",
+                        item.chinese,
+                        name,
+                        item.size,
+                    )
+                )
     return table(("file", "record", "tag", "名称", "item", "bytes"), rows)
 
 

@@ -19,9 +19,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
-from apdu.wire.hrss import split_name
-from host.codes import EthnicGroup, Sex, check_region
+from apdu.wire.codelists import EthnicGroup, Sex
+from apdu.wire.hrss.ssse import split_name
 from host.numbers import birth_date_of, check_card_number, check_identity_number, sex_of
+from host.regions import check_region
 
 # GB/T 2260 has no code for a place abroad, and the card's field holds six digits of it. The value
 # is our choice, without a clause: 99 is no province and never will be mistaken for one.

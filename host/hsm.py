@@ -28,8 +28,8 @@ from apdu.errors import FormatError
 from apdu.messaging import MAC as COMMAND_MAC
 from apdu.messaging import MESSAGING
 from apdu.wire.codes import is_pin, pin_bytes
-from apdu.wire.hrss_commands import CRYPTOGRAM
-from apdu.wire.hrss_keys import TABLES, KeySpec, key_named
+from apdu.wire.hrss.commands import CRYPTOGRAM
+from apdu.wire.hrss.keys import TABLES, KeySpec, key_named
 from apdu.wire.perso import Algorithm
 from apdu.wire.psam import CODE_OF
 from apdu.wire.purchase import (

@@ -24,7 +24,7 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.messaging import Messaging
 from apdu.secret import MASK, Secret
-from apdu.wire.hrss_keys import LEVELS_SHIFT, KeySpec, PsamName
+from apdu.wire.hrss.keys import LEVELS_SHIFT, KeySpec, PsamName
 from apdu.wire.perso import Algorithm
 from apdu.wire.purchase import TERMINAL_SEQUENCE, Mac1Input, Mac2Input
 from host.faults import CardMisspoke, CardNotGenuine, KeyUnavailable, Lack

@@ -9,7 +9,8 @@ from __future__ import annotations
 import string
 from datetime import date
 
-from host.codes import PROVINCES, Sex
+from apdu.wire.codelists import Sex
+from host.regions import PROVINCES
 
 _DIGITS = frozenset(string.digits)
 

@@ -14,8 +14,9 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.wire.form import CommandForm
-from apdu.wire.hrss import MF_FID, EfSpec
-from apdu.wire.hrss_keys import KeySpec, PsamName
+from apdu.wire.hrss.application import MF_FID
+from apdu.wire.hrss.keys import KeySpec, PsamName
+from apdu.wire.hrss.spec import EfSpec
 from apdu.wire.iso7816 import READ_BINARY, SELECT, By, Selection, SfiOffset
 from apdu.wire.perso import Algorithm
 from apdu.wire.psam import (

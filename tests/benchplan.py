@@ -24,7 +24,7 @@ from apdu.wire.access import (
     all_of,
     any_of,
 )
-from apdu.wire.hrss import RID, SSSE_NAME
+from apdu.wire.hrss.application import RID, SSSE_NAME
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
 

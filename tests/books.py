@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -69,8 +69,17 @@ def _value(kind: Any, found: Any) -> Any:
         return found
     if kind is bytes:
         return bytes.fromhex(found)
-    if date in (kind, *get_args(kind)):
+    inside = get_args(kind)
+    if isinstance(found, list):
+        return tuple(layout_value(inside[0], each) for each in found)
+    if datetime in inside:
+        return datetime.fromisoformat(found)
+    if date in (kind, *inside):
         return date.fromisoformat(found)
+    if isinstance(found, int) and int in inside:
+        return found
+    if str in inside:  # a code of a list, by its member's name, or text that is none
+        return next((member for member in inside[0] if member.name == found), found)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind[found]
     raise TypeError(f"a book cannot hold a {kind}")

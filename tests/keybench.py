@@ -34,8 +34,8 @@ from apdu.crypto.suites import SUITES
 from apdu.messaging import challenge_messaging
 from apdu.wire.access import Key, Pin
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import DF01, DIRECTORIES, PIN_REFERENCE, SSSE, DfSpec
-from apdu.wire.hrss_commands import (
+from apdu.wire.hrss.application import PIN_REFERENCE
+from apdu.wire.hrss.commands import (
     EXTERNAL_AUTHENTICATE,
     PIN_CHANGE_UNBLOCK,
     ExternalData,
@@ -43,7 +43,9 @@ from apdu.wire.hrss_commands import (
     PinService,
     PinServiceRef,
 )
-from apdu.wire.hrss_keys import KeySpec
+from apdu.wire.hrss.generations import DF01, DIRECTORIES, SECOND, SSSE, THIRD
+from apdu.wire.hrss.keys import KeySpec
+from apdu.wire.hrss.spec import DfSpec
 from apdu.wire.iso7816 import (
     GET_CHALLENGE,
     READ_BINARY,
@@ -67,6 +69,7 @@ from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
 
 TDES, SM4 = SUITES[1], SUITES[2]
+GENERATION_OF = {TDES.number: SECOND, SM4.number: THIRD}
 LIMIT = 15
 """Tries of every key of an issued card."""
 DATA = bytes.fromhex("0102030405060708")
@@ -89,7 +92,7 @@ def issued_cells(suite: Suite) -> bytes:
     """The memory of the test card of seed 7, with keys of one suite."""
     flash = Flash(bytearray(FLASH_SIZE))
     card = Card(MemoryChannel(blank_chip(world(), flash)))
-    personalise(card, TEST_HOLDER, MemoryKeys(suite=suite))
+    personalise(card, TEST_HOLDER, MemoryKeys(suite=suite), GENERATION_OF[suite.number])
     return bytes(flash.cells)
 
 

@@ -14,7 +14,7 @@ from tearing import Scenario
 from testbench import command, sw, tries, verify, world
 
 from apdu.crypto.suite import Suite
-from apdu.wire.hrss import PIN_TRIES
+from apdu.wire.hrss.application import PIN_TRIES
 from apdu.wire.iso7816 import UPDATE_BINARY, UPDATE_RECORD, RecordTarget, SfiOffset
 from card_os.chip import ROM, Chip
 from card_os.nvm import Flash

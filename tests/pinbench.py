@@ -21,7 +21,7 @@ from testbench import (
 
 from apdu.wire.access import ALWAYS, NEVER, Pin
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import RID, SSSE_NAME
+from apdu.wire.hrss.application import RID, SSSE_NAME
 from apdu.wire.iso7816 import READ_BINARY, SfiOffset
 from apdu.wire.perso import (
     ACTIVATE_FILE,

@@ -6,11 +6,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from keybench import GENERATION_OF
 from testbench import command, select_name
 
 from apdu.crypto.suite import Suite
 from apdu.crypto.suites import SUITES
-from apdu.wire.hrss_keys import TABLES, KeySpec
+from apdu.wire.hrss.keys import TABLES, KeySpec
 from apdu.wire.psam import PSAM_AID, CryptMode
 from apdu.wire.psam_commands import (
     CRYPT,
@@ -62,7 +63,7 @@ def psam(suite: Suite = SUITES[1], flash: Flash | None = None) -> Chip:
 def _card_cells(number: int) -> tuple[bytes, CardIdentity]:
     flash = Flash(bytearray(FLASH_SIZE))
     chip = blank_chip(seeded(7, TEST_DAY), flash)
-    issue(chip, TEST_HOLDER, keys=MemoryKeys(suite=SUITES[number]))
+    issue(chip, TEST_HOLDER, GENERATION_OF[number], MemoryKeys(suite=SUITES[number]))
     unique = chip.reset()[-8:]
     return bytes(flash.cells), CardIdentity(TEST_HOLDER.region, unique, SUITES[number])
 

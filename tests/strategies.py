@@ -19,10 +19,10 @@ import card_os
 from apdu.atr import Atr, InterfaceBytes
 from apdu.command import CommandAPDU
 from apdu.tlv import MAX_DEPTH, Tlv, tlv
-from apdu.wire import access, codecs, pincodecs
+from apdu.wire import access, codecs, itemcodecs, pincodecs
 from apdu.wire.codes import CHARSET
 from apdu.wire.form import CommandForm, OneOf
-from apdu.wire.hrss import HolderData
+from apdu.wire.hrss.ssse import HolderData
 from apdu.wire.record import BitRecord, Layout, Record
 
 # What there is
@@ -205,8 +205,17 @@ def field_values(con: Any) -> st.SearchStrategy[Any]:
             return st.dates().map("{:%m%y}".format)
         case codecs.Choice():
             return st.sampled_from(con.members)
-        case codecs.Item():
+        case itemcodecs.Item():
             return field_values(con.inner)
+        case itemcodecs.Group():
+            return st.tuples(*[layout_values(con.layout)] * con.count)
+        case itemcodecs.Coded():
+            known = st.sampled_from(list(con.members.values()))
+            return known | field_values(con.inner).filter(lambda code: code not in con.members)
+        case itemcodecs.Amount():
+            return st.none() | st.integers(0, itemcodecs.NO_AMOUNT - 1)
+        case itemcodecs.BcdMoment():
+            return st.none() | st.datetimes().map(lambda at: at.replace(microsecond=0))
         case codecs.Terminated():
             return st.binary(max_size=12).map(lambda raw: raw.replace(bytes((con.end,)), b""))
         case codecs.Whole():

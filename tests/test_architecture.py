@@ -188,7 +188,8 @@ def test_no_text_names_a_place_on_one_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["apdu", "apdu.flow", "apdu.wire.hrss", "card_os", "card_os.chip", "host.card"]
+    "module",
+    ["apdu", "apdu.flow", "apdu.wire.hrss.generations", "card_os", "card_os.chip", "host.card"],
 )
 def test_an_import_loads_no_library_that_it_may_not_need(module: str) -> None:
     heavy = "construct", "cryptography", "smartcard", "rich", "click"

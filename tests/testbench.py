@@ -19,8 +19,8 @@ from apdu.wire.access import (
 )
 from apdu.wire.codes import pin_bytes
 from apdu.wire.form import NOTHING, CommandForm
-from apdu.wire.hrss import SSSE_NAME
-from apdu.wire.hrss_commands import CHANGE_PIN, PinChange
+from apdu.wire.hrss.application import SSSE_NAME
+from apdu.wire.hrss.commands import CHANGE_PIN, PinChange
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     SELECT,

@@ -19,7 +19,6 @@ from construct import (
     BytesInteger,
     Const,
     Construct,
-    ConstructError,
     GreedyBytes,
     Int8ub,
     Prefixed,
@@ -227,32 +226,6 @@ class Filler(Codec):
         if not (isinstance(value, int) and 0 <= value <= MAX_FILLER):
             raise ValueError(f"must be 0 to {MAX_FILLER} bytes")
         return value
-
-
-class Item(Codec):
-    """A simple TLV of one tag and one length around a field."""
-
-    def __init__(self, tag: int, size: int, inner: Construct) -> None:
-        super().__init__(Bytes(2 + size))
-        self.head = bytes((tag, size))
-        self.inner = inner
-
-    def read(self, found: bytes) -> Any:
-        if found[:2] != self.head:
-            raise ValueError(f"not the item with tag {self.head[0]:02X} and {self.head[1]} bytes")
-        return self._inside(self.inner.parse, found[2:])
-
-    def write(self, value: Any) -> bytes:
-        return self.head + bytes(self._inside(self.inner.build, value))
-
-    @staticmethod
-    def _inside(way: Any, value: Any) -> Any:
-        try:
-            return way(value)
-        except FieldError as error:
-            raise ValueError(error.reason) from None
-        except ConstructError:
-            raise ValueError("a value does not fit the field") from None
 
 
 class Terminated(Construct):  # type: ignore[misc]

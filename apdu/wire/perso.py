@@ -65,8 +65,6 @@ class KeyUsage(IntEnum):
     """DLK."""
     TAC = 0x08
     """Transaction authorisation cryptogram (DTK)."""
-    SETTLEMENT = 0x09
-    """Settlement files (DSK)."""
     DERIVATION = 0x20
     """A master key in a PSAM: cards' keys are derived from it, nothing else."""
     PIN = 0x3A

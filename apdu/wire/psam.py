@@ -15,8 +15,9 @@ from apdu.tlv import build as build_tlv
 from apdu.tlv import tlv
 from apdu.wire.access import ALWAYS, NEVER
 from apdu.wire.fields import choice, digits, raw, uint, wire
-from apdu.wire.hrss import MF_FID, RID, SSSE_NAME, DfSpec, EfSpec
-from apdu.wire.hrss_keys import LEVELS_SHIFT
+from apdu.wire.hrss.application import MF_FID, RID, SSSE_NAME
+from apdu.wire.hrss.keys import LEVELS_SHIFT
+from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.perso import Algorithm, FileKind
 from apdu.wire.record import Record, record
 

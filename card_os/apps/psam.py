@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from apdu.wire.hrss import SSSE_NAME
+from apdu.wire.hrss.application import SSSE_NAME
 from apdu.wire.psam import PSAM_AID
 from card_os.commands import administration, authentication, files, psam
 from card_os.dispatch import Application, CommandTable

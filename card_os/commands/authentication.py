@@ -12,8 +12,8 @@ from apdu.sw import SW
 from apdu.wire.access import Key
 from apdu.wire.codes import is_pin
 from apdu.wire.form import CommandForm
-from apdu.wire.hrss import PIN_REFERENCE
-from apdu.wire.hrss_commands import (
+from apdu.wire.hrss.application import PIN_REFERENCE
+from apdu.wire.hrss.commands import (
     CHANGE_PIN,
     EXTERNAL_AUTHENTICATE,
     INTERNAL_AUTHENTICATE,
@@ -25,7 +25,7 @@ from apdu.wire.hrss_commands import (
     PinService,
     PinServiceRef,
 )
-from apdu.wire.hrss_keys import LOCAL_STK, PUK, STK
+from apdu.wire.hrss.keys import LOCAL_STK, PUK, STK
 from apdu.wire.iso7816 import GET_CHALLENGE, VERIFY, PinRef
 from apdu.wire.perso import KeyUsage
 from card_os.access import Rule, key_proof, rule

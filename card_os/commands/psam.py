@@ -19,7 +19,7 @@ from apdu.crypto.suite import BlockKey
 from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
-from apdu.wire.hrss import EfSpec
+from apdu.wire.hrss.spec import EfSpec
 from apdu.wire.perso import KeyBlock, KeyUsage
 from apdu.wire.psam import (
     SEQUENCE,

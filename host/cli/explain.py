@@ -15,10 +15,12 @@ from apdu.errors import FormatError
 from apdu.sw import SW, remaining, tries_left
 from apdu.tlv import parse, parse_simple
 from apdu.trace import Exchange
-from apdu.wire import hrss_commands, iso7816, perso
+from apdu.wire import iso7816, perso
 from apdu.wire.codes import PIN_DIGITS
 from apdu.wire.form import CommandForm
-from apdu.wire.hrss import SSSE, DfSpec, EfSpec, items
+from apdu.wire.hrss import commands as hrss_commands
+from apdu.wire.hrss.generations import SSSE
+from apdu.wire.hrss.spec import DfSpec, EfSpec, items
 from apdu.wire.iso7816 import By, Mode, Selection
 from apdu.wire.perso import FileHeader, FileKind
 from apdu.wire.psam import PSAM

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from apdu.sw import sentence
 from apdu.trace import Exchange
-from apdu.wire.hrss import DfSpec
+from apdu.wire.hrss.spec import DfSpec
 from host.cli.names import Shown
 from host.cli.text import packed
 

@@ -11,7 +11,8 @@ from apdu.atr import Atr
 from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.tlv import parse_simple
-from apdu.wire.hrss import SSSE, DfSpec, EfSpec
+from apdu.wire.hrss.generations import SSSE
+from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.iso7816 import SELECT, Selection
 from host.card import Card
 from host.cli.names import APPLICATIONS, Shown, shown_items

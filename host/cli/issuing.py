@@ -10,6 +10,7 @@ from secrets import token_bytes
 
 import click
 
+from apdu.wire.hrss.generations import GENERATIONS
 from card_os import image
 from card_os.chip import FLASH_SIZE
 from card_os.nvm import Flash
@@ -19,7 +20,6 @@ from host.cli.testcard import issue as personalised
 from host.cli.text import packed, spaced, visible
 from host.clients.hrss import HrssClient
 from host.holder import Holder
-from host.terminal.personalise import SPEC_VERSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,13 @@ def issue_image(source: Path, target: Path, generation: str, seed: int | None) -
     Raises HolderFileError, ImageError when `target` exists or cannot be written, and a usage
     error for a generation that cannot be issued. None of them leaves an image behind.
     """
-    if generation not in SPEC_VERSIONS:
-        known = ", ".join(SPEC_VERSIONS)
-        raise click.UsageError(f"--generation: this release issues {known}, not {generation!r}.")
+    if generation not in GENERATIONS:
+        known = ", ".join(GENERATIONS)
+        raise click.UsageError(f"--generation: there are {known}, not {generation!r}.")
     holder = Holder.load(source)
     world = World(token_bytes, date.today) if seed is None else seeded(seed, TEST_DAY)
     flash = Flash(bytearray(FLASH_SIZE))
-    card = personalised(blank_chip(world, flash), holder, generation)
+    card = personalised(blank_chip(world, flash), holder, GENERATIONS[generation])
     atr = card.channel.reset()
     issuer = HrssClient(card).issuer()
     image.save(target, flash.cells)

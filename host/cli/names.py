@@ -11,14 +11,16 @@ from typing import Final
 from apdu.errors import FormatError
 from apdu.tlv import SimpleTlv, Tlv
 from apdu.wire.access import ALWAYS, NEVER, Access, AllOf, Always, AnyOf, Key, Never, Pin
+from apdu.wire.codelists import EthnicGroup, Sex
 from apdu.wire.codes import CHARSET
-from apdu.wire.hrss import DIRECTORIES, MF_FID, SSSE, DfSpec, EfSpec, items
+from apdu.wire.hrss.application import MF_FID
+from apdu.wire.hrss.generations import DIRECTORIES, SSSE
+from apdu.wire.hrss.spec import DfSpec, EfSpec, items
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
 from apdu.wire.psam import PSAM
 from apdu.wire.record import Record
 from host.cli.text import packed, spaced, visible
-from host.codes import EthnicGroup, Sex
 
 MF: Final = DfSpec(MF_FID, b"", "MF", "主文件")
 BANK: Final = DfSpec(

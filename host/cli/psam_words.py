@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apdu.wire import psam_commands
 from apdu.wire.form import CommandForm
-from apdu.wire.hrss_keys import TABLES, PsamName
+from apdu.wire.hrss.keys import TABLES, PsamName
 from apdu.wire.psam import CryptMode
 from apdu.wire.psam_commands import FACTOR, MasterRef
 

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Final
 
 from apdu.sw import SW
-from apdu.wire.hrss import INITIAL_PIN, PIN_TRIES, SSSE
+from apdu.wire.hrss.application import INITIAL_PIN, PIN_TRIES
+from apdu.wire.hrss.generations import SSSE
 from apdu.wire.iso7816 import READ_RECORD, RecordRef
 from apdu.wire.pboc import DEBIT_AID
 from apdu.wire.perso import ACTIVATE_FILE

@@ -14,13 +14,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
+from apdu.crypto.suites import SUITES
+from apdu.wire.codelists import EthnicGroup, Sex
+from apdu.wire.hrss.generations import GENERATIONS, SECOND, Generation
 from card_os.chip import FLASH_SIZE, Chip
 from card_os.files.layout import Mark
 from card_os.nvm import Flash
 from card_os.world import World, seeded
 from host.card import Card
 from host.channel.memory import MemoryChannel
-from host.codes import EthnicGroup, Sex
 from host.holder import Holder
 from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
@@ -59,21 +61,27 @@ def _manufacture(world: World, flash: Flash | None, mark: Mark) -> Chip:
 
 
 def issue(
-    chip: Chip, holder: Holder, generation: str = "2.0", keys: MemoryKeys | None = None
+    chip: Chip,
+    holder: Holder,
+    generation: Generation = SECOND,
+    keys: MemoryKeys | None = None,
 ) -> Card:
     """Personalise a blank chip for a holder with test keys."""
     card = Card(MemoryChannel(chip))
-    personalise(card, holder, keys or MemoryKeys(), generation)
+    keys = keys or MemoryKeys(suite=SUITES[generation.algorithm])
+    personalise(card, holder, keys, generation)
     return card
 
 
 def issue_test_card(generation: str = "2.0", seed: int = 7, holder: Holder = TEST_HOLDER) -> Chip:
     """An issued, sealed chip for the test holder; its PIN is still the initial 123456.
 
-    Raises ValueError for a generation that cannot be issued yet.
+    `generation`: 1.0, 2.0 or 3.0; ValueError for another.
     """
+    if generation not in GENERATIONS:
+        raise ValueError(f"generation {generation!r}: there are {', '.join(GENERATIONS)}")
     chip = blank_chip(seeded(seed, TEST_DAY))
-    issue(chip, holder, generation)
+    issue(chip, holder, GENERATIONS[generation])
     chip.reset()
     return chip
 

@@ -9,18 +9,8 @@ from typing import Final, TypeVar
 from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import (
-    DIRECTORIES,
-    PIN_REFERENCE,
-    SSSE,
-    SSSE_NAME,
-    DfSpec,
-    EfSpec,
-    HolderData,
-    HouseholdData,
-    IssuerData,
-)
-from apdu.wire.hrss_commands import (
+from apdu.wire.hrss.application import PIN_REFERENCE, SSSE_NAME
+from apdu.wire.hrss.commands import (
     CHANGE_PIN,
     CRYPTOGRAM,
     EXTERNAL_AUTHENTICATE,
@@ -30,6 +20,10 @@ from apdu.wire.hrss_commands import (
     KeyNumber,
     PinChange,
 )
+from apdu.wire.hrss.df01 import HouseholdData
+from apdu.wire.hrss.generations import DIRECTORIES, SSSE
+from apdu.wire.hrss.spec import DfSpec, EfSpec
+from apdu.wire.hrss.ssse import HolderData, IssuerData
 from apdu.wire.iso7816 import (
     GET_CHALLENGE,
     READ_BINARY,

@@ -16,14 +16,16 @@ from apdu.command import CommandAPDU
 from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import RID, SSSE, IssuerData
-from apdu.wire.hrss_commands import (
+from apdu.wire.hrss.application import RID
+from apdu.wire.hrss.commands import (
     CRYPTOGRAM,
     PIN_CHANGE_UNBLOCK,
     PinService,
     PinServiceRef,
 )
-from apdu.wire.hrss_keys import KeySpec, key_named
+from apdu.wire.hrss.generations import SSSE
+from apdu.wire.hrss.keys import KeySpec, key_named
+from apdu.wire.hrss.ssse import IssuerData
 from apdu.wire.perso import Algorithm, KeyUsage
 from host.card import command_of
 from host.clients.hrss import HrssClient

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from apdu.wire.hrss import INITIAL_PIN
+from apdu.wire.hrss.application import INITIAL_PIN
 from host.clients.hrss import HrssClient
 from host.faults import InitialPinInForce
 

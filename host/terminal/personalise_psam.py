@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Final
 
 from apdu.crypto.suite import Suite
-from apdu.wire.hrss import DF_CONDITION, EfSpec
-from apdu.wire.hrss_keys import TABLES
+from apdu.wire.hrss.application import DF_CONDITION
+from apdu.wire.hrss.keys import TABLES
+from apdu.wire.hrss.spec import EfSpec
 from apdu.wire.iso7816 import SELECT, UPDATE_BINARY, By, Offset, Selection
 from apdu.wire.perso import (
     ACTIVATE_FILE,

@@ -15,19 +15,12 @@ from strategies import characters, holders, layout_values
 from apdu.errors import FormatError
 from apdu.tlv import parse, parse_simple
 from apdu.wire.codes import CHARSET
-from apdu.wire.hrss import (
-    DIRECTORIES,
-    EXTENSION_BYTES,
-    NAME_BYTES,
-    SSSE,
-    SSSE_NAME,
-    HolderData,
-    HouseholdData,
-    IssuerData,
-    items,
-    split_name,
-)
-from apdu.wire.hrss_keys import TABLES
+from apdu.wire.hrss.application import SSSE_NAME
+from apdu.wire.hrss.df01 import HouseholdData
+from apdu.wire.hrss.generations import DIRECTORIES, SSSE
+from apdu.wire.hrss.keys import TABLES
+from apdu.wire.hrss.spec import items
+from apdu.wire.hrss.ssse import EXTENSION_BYTES, NAME_BYTES, HolderData, IssuerData, split_name
 from apdu.wire.pboc import DEBIT_AID, TEST_PAN, account_record, debit_fci
 from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
@@ -213,7 +206,11 @@ def test_a_psam_and_an_hsm_tell_all_keys_apart_and_diversify_over_one_to_three_l
 
 def test_a_file_has_records_or_a_size() -> None:
     for file in EVERY_FILE:
-        assert (file.kind is FileKind.TRANSPARENT) == (file.content is None) == (file.size > 0)
+        assert (file.content is None) <= (file.size > 0)
+        in_records = file.kind in (FileKind.CYCLIC, FileKind.LINEAR_VARIABLE)
+        assert in_records == (file.records > 0)
+        if file.kind is FileKind.TRANSPARENT and file.content is not None:
+            assert file.content.byte_length() == file.size
 
 
 # FCIs

@@ -36,9 +36,9 @@ from apdu.secret import SECRET_INS, Secret
 from apdu.trace import Exchange
 from apdu.wire import pinblock
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import INITIAL_PIN
-from apdu.wire.hrss_commands import PinChange
-from apdu.wire.hrss_keys import key_named
+from apdu.wire.hrss.application import INITIAL_PIN
+from apdu.wire.hrss.commands import PinChange
+from apdu.wire.hrss.keys import key_named
 from apdu.wire.ksn import Ksn
 from apdu.wire.perso import Algorithm, KeyBlock, KeyUsage
 from apdu.wire.psam_commands import MacData

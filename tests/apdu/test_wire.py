@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from construct import BitsInteger, Const
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import (
     BIT_RECORDS,
@@ -25,7 +25,7 @@ from apdu.errors import FormatError
 from apdu.wire import record as record_module
 from apdu.wire.derive import Plan, plan
 from apdu.wire.form import NOTHING, RAW, Fixed, OneOf
-from apdu.wire.hrss_commands import PinChange
+from apdu.wire.hrss.commands import PinChange
 from apdu.wire.perso import Algorithm, KeyBlock, KeyUsage
 from apdu.wire.psam_commands import WRITE_MASTER_KEY
 from apdu.wire.record import BitRecord, Record
@@ -41,6 +41,8 @@ every_planned = pytest.mark.parametrize(
 every_bit_record = pytest.mark.parametrize(
     "layout", BIT_RECORDS, ids=lambda layout: layout.__name__
 )
+a_few_of_each = settings(max_examples=30)
+"""There are more than a hundred layouts, and they share the code that is tried here."""
 every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 
 
@@ -65,6 +67,7 @@ def said(way: Any, *given: Any) -> Any:
 
 
 @every_record
+@a_few_of_each
 @given(data=st.data())
 def test_a_value_read_back_is_the_value(layout: type[Record], data: st.DataObject) -> None:
     value = data.draw(layout_values(layout))
@@ -72,6 +75,7 @@ def test_a_value_read_back_is_the_value(layout: type[Record], data: st.DataObjec
 
 
 @every_record
+@a_few_of_each
 @given(data=st.data())
 def test_any_bytes_are_one_value_or_refused(layout: type[Record], data: st.DataObject) -> None:
     raw = data.draw(near(layout_values(layout).map(bytes), longest=100))
@@ -81,6 +85,7 @@ def test_any_bytes_are_one_value_or_refused(layout: type[Record], data: st.DataO
 
 
 @every_record
+@a_few_of_each
 @given(data=st.data())
 def test_parse_and_build_say_what_the_declaration_says_in_its_words(
     layout: type[Record], data: st.DataObject
@@ -92,6 +97,7 @@ def test_parse_and_build_say_what_the_declaration_says_in_its_words(
 
 
 @every_record
+@a_few_of_each
 @given(data=st.data())
 def test_what_is_built_from_any_value_reads_back_as_it(
     layout: type[Record], data: st.DataObject
@@ -103,6 +109,7 @@ def test_what_is_built_from_any_value_reads_back_as_it(
 
 
 @every_planned
+@a_few_of_each
 @given(data=st.data())
 def test_the_derived_parser_takes_and_refuses_as_the_declaration_does(
     layout: type[Record], data: st.DataObject
@@ -112,6 +119,7 @@ def test_the_derived_parser_takes_and_refuses_as_the_declaration_does(
 
 
 @every_planned
+@a_few_of_each
 @given(data=st.data())
 def test_the_derived_builder_takes_and_refuses_as_the_declaration_does(
     layout: type[Record], data: st.DataObject

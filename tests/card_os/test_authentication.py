@@ -32,7 +32,7 @@ from testbench import (
 )
 
 from apdu.crypto.suite import Suite
-from apdu.wire.hrss import DF01, DIRECTORIES
+from apdu.wire.hrss.generations import DF01, DIRECTORIES
 from card_os.nvm import Flash
 
 RK1DF01, UKSSSE, STK = (SPEC[name].kid for name in ("RK1DF01", "UKSSSE", "STK"))

@@ -24,7 +24,7 @@ from testbench import (
 )
 
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss_commands import CHANGE_PIN
+from apdu.wire.hrss.commands import CHANGE_PIN
 
 
 def test_a_changed_pin_replaces_the_old_one_and_must_be_proven_anew() -> None:

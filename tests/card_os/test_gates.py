@@ -27,7 +27,7 @@ from testbench import (
 from apdu.command import encode
 from apdu.wire.access import NEVER
 from apdu.wire.form import CommandForm
-from apdu.wire.hrss_commands import (
+from apdu.wire.hrss.commands import (
     CHANGE_PIN,
     EXTERNAL_AUTHENTICATE,
     INTERNAL_AUTHENTICATE,

@@ -21,7 +21,7 @@ from testbench import (
 
 from apdu.command import encode
 from apdu.wire.form import RAW, CommandForm, Fixed
-from apdu.wire.hrss_commands import PIN_CHANGE_UNBLOCK
+from apdu.wire.hrss.commands import PIN_CHANGE_UNBLOCK
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     READ_BINARY,

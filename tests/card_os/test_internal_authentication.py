@@ -10,7 +10,7 @@ from keybench import SM4, TDES, Desk, both_suites, key
 from testbench import command, select_df, send_all
 
 from apdu.crypto.suite import Suite
-from apdu.wire.hrss_commands import INTERNAL_AUTHENTICATE, InternalData, KeyNumber
+from apdu.wire.hrss.commands import INTERNAL_AUTHENTICATE, InternalData, KeyNumber
 from apdu.wire.iso7816 import GET_RESPONSE
 
 eight = st.binary(min_size=8, max_size=8)

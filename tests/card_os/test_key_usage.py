@@ -20,8 +20,9 @@ from testbench import command
 from apdu.command import CommandAPDU
 from apdu.crypto.suite import Suite
 from apdu.messaging import challenge_messaging
-from apdu.wire.hrss import DIRECTORIES, SSSE, DfSpec
-from apdu.wire.hrss_commands import PinService
+from apdu.wire.hrss.commands import PinService
+from apdu.wire.hrss.generations import DIRECTORIES, SSSE
+from apdu.wire.hrss.spec import DfSpec
 from apdu.wire.iso7816 import GET_RESPONSE
 from apdu.wire.perso import KeyUsage
 

@@ -31,7 +31,7 @@ from apdu.crypto.sm4 import SM4
 from apdu.wire.access import NEVER
 from apdu.wire.fields import bit_choice, bits, wire
 from apdu.wire.form import NOTHING, RAW, CommandForm
-from apdu.wire.hrss import RID, SSSE_NAME
+from apdu.wire.hrss.application import RID, SSSE_NAME
 from apdu.wire.perso import (
     ACTIVATE_FILE,
     CREATE_FILE,

@@ -32,7 +32,7 @@ from testbench import (
 
 from apdu.crypto.suite import Suite
 from apdu.wire.access import NEVER
-from apdu.wire.hrss import PIN_TRIES, SSSE_NAME
+from apdu.wire.hrss.application import PIN_TRIES, SSSE_NAME
 from apdu.wire.perso import (
     ACTIVATE_FILE,
     CREATE_FILE,

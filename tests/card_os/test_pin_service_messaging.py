@@ -21,7 +21,7 @@ from testbench import sw, verify
 from apdu.command import CommandAPDU, encode
 from apdu.crypto.suite import Suite
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss_commands import PinService
+from apdu.wire.hrss.commands import PinService
 
 
 def gone(desk: Desk) -> bool:

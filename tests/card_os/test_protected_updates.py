@@ -27,7 +27,7 @@ from apdu.crypto.derive import authentication, challenge_key
 from apdu.crypto.suite import Suite
 from apdu.messaging import challenge_messaging
 from apdu.wire.access import ALWAYS, NEVER, Key, Pin, any_of
-from apdu.wire.hrss import SSSE_NAME
+from apdu.wire.hrss.application import SSSE_NAME
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     READ_BINARY,

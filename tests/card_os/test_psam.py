@@ -30,8 +30,8 @@ from apdu.crypto.padding import method_2
 from apdu.crypto.suite import BlockKey, Suite
 from apdu.crypto.suites import SUITES
 from apdu.wire.access import NEVER
-from apdu.wire.hrss import SSSE_NAME
-from apdu.wire.hrss_keys import KeySpec
+from apdu.wire.hrss.application import SSSE_NAME
+from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.iso7816 import GET_CHALLENGE, UPDATE_BINARY, SfiOffset
 from apdu.wire.perso import (
     ACTIVATE_FILE,

@@ -28,7 +28,7 @@ from apdu.crypto.derive import diversify
 from apdu.crypto.suite import BlockKey, Suite
 from apdu.crypto.suites import SUITES
 from apdu.wire.access import NEVER
-from apdu.wire.hrss_keys import PsamName
+from apdu.wire.hrss.keys import PsamName
 from apdu.wire.iso7816 import READ_BINARY, SfiOffset
 from apdu.wire.perso import CREATE_FILE, FileHeader, FileKind
 from apdu.wire.psam import PSAM_AID

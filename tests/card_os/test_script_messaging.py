@@ -27,7 +27,7 @@ from apdu.sw import SW
 from apdu.wire.access import ALWAYS, NEVER, Pin
 from apdu.wire.fields import bits, wire
 from apdu.wire.form import NOTHING, RAW, CommandForm
-from apdu.wire.hrss import SSSE_NAME
+from apdu.wire.hrss.application import SSSE_NAME
 from apdu.wire.iso7816 import READ_BINARY, SfiOffset
 from apdu.wire.perso import (
     ACTIVATE_FILE,

@@ -27,8 +27,8 @@ from testbench import (
 
 from apdu.tlv import SimpleTlv
 from apdu.wire.access import ALWAYS, NEVER
-from apdu.wire.hrss import DIRECTORIES as HRSS_DIRECTORIES
-from apdu.wire.hrss import RID, SSSE_NAME
+from apdu.wire.hrss.application import RID, SSSE_NAME
+from apdu.wire.hrss.generations import DIRECTORIES as HRSS_DIRECTORIES
 from apdu.wire.iso7816 import (
     READ_BINARY,
     READ_RECORD,

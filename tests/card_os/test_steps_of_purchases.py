@@ -13,7 +13,7 @@ from apdu.crypto import purchase as cryptograms
 from apdu.crypto.derive import diversify
 from apdu.crypto.suite import Suite
 from apdu.crypto.suites import SUITES
-from apdu.wire.hrss_keys import PsamName
+from apdu.wire.hrss.keys import PsamName
 from apdu.wire.psam_commands import PurchaseReply
 from apdu.wire.purchase import MAC, Mac2Input
 from card_os.chip import Chip

@@ -33,9 +33,9 @@ from apdu.crypto.suites import SUITES
 from apdu.messaging import MAC, challenge_messaging
 from apdu.wire.access import NEVER
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import SSSE_NAME
-from apdu.wire.hrss_commands import EXTERNAL_AUTHENTICATE, ExternalData, KeyNumber
-from apdu.wire.hrss_keys import PUK, STK
+from apdu.wire.hrss.application import SSSE_NAME
+from apdu.wire.hrss.commands import EXTERNAL_AUTHENTICATE, ExternalData, KeyNumber
+from apdu.wire.hrss.keys import PUK, STK
 from apdu.wire.iso7816 import GET_CHALLENGE, VERIFY, PinRef
 from apdu.wire.perso import (
     ACTIVATE_FILE,

@@ -18,8 +18,8 @@ from commandline import (
 )
 
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import INITIAL_PIN
-from apdu.wire.hrss_keys import TABLES
+from apdu.wire.hrss.application import INITIAL_PIN
+from apdu.wire.hrss.keys import TABLES
 from card_os.chip import Chip
 from host.cli.story import CHOSEN_PIN, MISTYPED_PIN, STORY
 from host.cli.text import packed, spaced

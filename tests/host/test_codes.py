@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host.codes import PROVINCES, EthnicGroup, Sex, check_region
+from apdu.wire.codelists import EthnicGroup, Sex
+from host.regions import PROVINCES, check_region
 
 # Table 3 of GB 3304-91, in the order of its codes 01 to 56.
 CHINESE = (

@@ -10,7 +10,7 @@ from strategies import FORMS as DECLARED
 from strategies import altered, commands
 
 from apdu.trace import Exchange
-from apdu.wire.hrss import SSSE_NAME
+from apdu.wire.hrss.application import SSSE_NAME
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.channel.trace import RecordingChannel

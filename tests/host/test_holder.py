@@ -13,9 +13,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from host.codes import PROVINCES, EthnicGroup, Sex
+from apdu.wire.codelists import EthnicGroup, Sex
 from host.holder import BORN_ABROAD, Holder, HolderFileError
 from host.numbers import card_number_check_character, identity_check_character, sex_of
+from host.regions import PROVINCES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PLAIN: dict[str, Any] = json.loads((EXAMPLES / "zhang-san.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from apdu.wire.hrss import SSSE
+from apdu.wire.hrss.generations import SSSE
 from host.card import Card
 from host.channel import Channel
 from host.cli.testcard import TEST_HOLDER, issue_test_card

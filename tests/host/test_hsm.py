@@ -12,8 +12,8 @@ from apdu.crypto.suite import Suite
 from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss_commands import PIN_CHANGE_UNBLOCK, PinService, PinServiceRef
-from apdu.wire.hrss_keys import TABLES, KeySpec, key_named
+from apdu.wire.hrss.commands import PIN_CHANGE_UNBLOCK, PinService, PinServiceRef
+from apdu.wire.hrss.keys import TABLES, KeySpec, key_named
 from apdu.wire.purchase import Mac1Input
 from host.card import command_of
 from host.faults import CentreMisspoke, KeyUnavailable, Lack

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from host.codes import PROVINCES, Sex
+from apdu.wire.codelists import Sex
 from host.numbers import (
     birth_date_of,
     card_number_check_character,
@@ -19,6 +19,7 @@ from host.numbers import (
     identity_check_character,
     sex_of,
 )
+from host.regions import PROVINCES
 
 # The samples that the standard itself prints (GB 11643-1999, annex).
 STANDARD_FEMALE = "11010519491231002X"

@@ -17,8 +17,8 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.trace import Exchange
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss_commands import PIN_CHANGE_UNBLOCK, PinService, PinServiceRef
-from apdu.wire.hrss_keys import KeySpec, PsamName, key_named
+from apdu.wire.hrss.commands import PIN_CHANGE_UNBLOCK, PinService, PinServiceRef
+from apdu.wire.hrss.keys import KeySpec, PsamName, key_named
 from apdu.wire.iso7816 import READ_BINARY, SELECT
 from apdu.wire.psam import AlgorithmCode, psam_fci
 from apdu.wire.psam_commands import CRYPT, DERIVE_SESSION_KEY, INITIALISE_PURCHASE, VERIFY_MAC2

@@ -24,7 +24,7 @@ from testbench import (
     world,
 )
 
-from apdu.wire.hrss import DIRECTORIES, SSSE
+from apdu.wire.hrss.generations import DIRECTORIES, SSSE
 from apdu.wire.iso7816 import (
     READ_BINARY,
     READ_RECORD,

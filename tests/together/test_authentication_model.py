@@ -29,8 +29,10 @@ from testbench import (
 from apdu.crypto.suite import Suite
 from apdu.wire.access import Key, Pin
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import DF01, DIRECTORIES, PIN_TRIES, SSSE, DfSpec
-from apdu.wire.hrss_commands import PinService
+from apdu.wire.hrss.application import PIN_TRIES
+from apdu.wire.hrss.commands import PinService
+from apdu.wire.hrss.generations import DF01, DIRECTORIES, SSSE
+from apdu.wire.hrss.spec import DfSpec
 from apdu.wire.iso7816 import READ_BINARY, UPDATE_BINARY, SfiOffset
 from apdu.wire.perso import KeyUsage
 from card_os.chip import ROM, Chip

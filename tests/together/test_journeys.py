@@ -14,7 +14,7 @@ from books import VECTORS
 
 from apdu.errors import FormatError
 from apdu.trace import Exchange, write
-from apdu.wire.hrss import INITIAL_PIN, SSSE_NAME
+from apdu.wire.hrss.application import INITIAL_PIN, SSSE_NAME
 from apdu.wire.iso7816 import GET_CHALLENGE, READ_RECORD, SELECT, RecordRef, Selection
 from apdu.wire.pboc import DEBIT_AID
 from host.card import Card

@@ -17,9 +17,10 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.secret import Secret
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss import DIRECTORIES, SSSE, DfSpec
-from apdu.wire.hrss_commands import PIN_CHANGE_UNBLOCK, PinService, PinServiceRef
-from apdu.wire.hrss_keys import KeySpec, key_named
+from apdu.wire.hrss.commands import PIN_CHANGE_UNBLOCK, PinService, PinServiceRef
+from apdu.wire.hrss.generations import DIRECTORIES, SSSE
+from apdu.wire.hrss.keys import KeySpec, key_named
+from apdu.wire.hrss.spec import DfSpec
 from apdu.wire.perso import KeyUsage
 from apdu.wire.psam import CryptMode, may
 from apdu.wire.purchase import Mac1Input

@@ -27,7 +27,7 @@ from apdu.errors import FormatError
 from apdu.secret import Secret
 from apdu.trace import Exchange, write
 from apdu.wire.codes import pin_bytes
-from apdu.wire.hrss_keys import TABLES, key_named
+from apdu.wire.hrss.keys import TABLES, key_named
 from apdu.wire.purchase import Mac1Input
 from card_os.chip import Chip
 from card_os.world import seeded

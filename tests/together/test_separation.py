@@ -43,7 +43,7 @@ from testbench import (
 
 from apdu.wire.access import Key, Pin
 from apdu.wire.form import NOTHING, RAW, CommandForm, Fixed
-from apdu.wire.hrss import DIRECTORIES as HRSS_DIRECTORIES
+from apdu.wire.hrss.generations import DIRECTORIES as HRSS_DIRECTORIES
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     GET_CHALLENGE,

@@ -126,7 +126,7 @@ DF04_KEYS: Final = (
     _key("RK1DF04", 0x84, _EXTERNAL, 0x67, 0x2D, 0x0182),
     _key("UK1DF04", 0x85, _EXTERNAL, 0x48, 0x49),
     _key("UK2DF04", 0x86, _EXTERNAL, 0x47, 0x2A),
-    _key("DSK", 0x8C, KeyUsage.SETTLEMENT, 0x28, 0x4A),
+    _key("DSK", 0x8C, _EXTERNAL, 0x28, 0x4A),
 )
 DF05_KEYS: Final = (
     _key("STKDF05", 0x82, _MESSAGING, 0x48, 0xB3),
