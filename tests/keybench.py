@@ -126,7 +126,8 @@ class Desk:
         self.flash = flash or Flash(bytearray(issued_cells(suite)))
         self.world = world()
         self.chip = Chip(ROM, self.flash, self.world)
-        self.directory = SSSE
+        self.generation = GENERATION_OF[suite.number]
+        self.directory = self.generation.directory("SSSE")
         """Where it went last."""
 
     def send(self, raw: bytes) -> int:
@@ -135,15 +136,16 @@ class Desk:
 
     def go(self, place: str) -> None:
         """Select the application anew, and from there the DF with this label, or of this key."""
-        self.directory = DF_OF.get(place) or next(d for d in DIRECTORIES if d.label == place)
+        label = DF_OF[place].label if place in DF_OF else place
+        self.directory = self.generation.directory(label)
         send_all(self.chip, [SELECT_HRSS])
-        if self.directory is not SSSE:
+        if label != SSSE.label:
             self.move(self.directory)
 
     def move(self, directory: DfSpec) -> None:
         """Go to another DF of the application."""
         send_all(self.chip, [select_df(directory.fid)])
-        self.directory = directory
+        self.directory = self.generation.directory(directory.label)
 
     def challenge(self, n: int = 8) -> bytes:
         answer = self.chip.transmit(challenge(n))
@@ -204,7 +206,8 @@ class Desk:
                 update = command(UPDATE_RECORD, RecordTarget(0xFE), b"\x01\x00")
             for may, raw in (("read", read), ("update", update)):
                 answer = self.send(raw)
-                assert answer in (0x6982, *((0x9000,) if may == "read" else (0x6A83, 0x6B00)))
+                opened = (0x9000, 0x6A83) if may == "read" else (0x6A83, 0x6B00)
+                assert answer in (0x6982, *opened)
                 found[file.sfi, may] = answer != 0x6982
         return found
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
+from apdu.command import SHORT_NE
 from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.wire.codes import pin_bytes
@@ -20,17 +21,23 @@ from apdu.wire.hrss.commands import (
     KeyNumber,
     PinChange,
 )
-from apdu.wire.hrss.df01 import HouseholdData
-from apdu.wire.hrss.generations import DIRECTORIES, SSSE
-from apdu.wire.hrss.spec import DfSpec, EfSpec
-from apdu.wire.hrss.ssse import HolderData, IssuerData
+from apdu.wire.hrss.df01 import HOUSEHOLD, HouseholdData
+from apdu.wire.hrss.erased import canonical
+from apdu.wire.hrss.first import FirstHolderData, FirstHouseholdData
+from apdu.wire.hrss.generations import DF01, Generation, generation_of
+from apdu.wire.hrss.spec import DfSpec, EfSpec, items
+from apdu.wire.hrss.ssse import HOLDER, ISSUER, HolderData, IssuerData
 from apdu.wire.iso7816 import (
+    APPEND_RECORD,
     GET_CHALLENGE,
     READ_BINARY,
     READ_RECORD,
     SELECT,
+    UPDATE_BINARY,
     UPDATE_RECORD,
     VERIFY,
+    Answer,
+    AppendTarget,
     By,
     Offset,
     PinRef,
@@ -39,7 +46,9 @@ from apdu.wire.iso7816 import (
     RecordTarget,
     Selection,
     SfiOffset,
+    UpdateMode,
 )
+from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
 from host.card import Card
 from host.faults import CardMisspoke, CardRefused, NotFound, PinBlocked, PinWrong
@@ -49,6 +58,10 @@ C = TypeVar("C", bound=Record)
 _NOT_OFFERED: Final = frozenset({SW.NOT_SUPPORTED, SW.WRONG_P1P2})
 """How a card says that it does not read all records at once."""
 
+_VERSION: Final = 3
+"""Record of EF05 with the version of the specification."""
+MAX_LC: Final = 255
+"""Data bytes that a short command can carry."""
 MAX_RECORDS: Final = 254
 """Records that a file can have (ISO 7816-4 7.3.2): a card that goes on is not followed."""
 
@@ -72,23 +85,79 @@ class HrssClient:
         """Go to a directory of the application; what the PIN proved stays. Returns its FCI."""
         return self.card.send(SELECT, Selection(By.FILE_ID), directory.fid.to_bytes(2))
 
-    # Reading
+    # Reading: who and what
 
     def issuer(self) -> IssuerData:
         """SSSE EF05: identification, validity, card number. Free to read."""
-        return self._content(IssuerData, self.raw(SSSE.files[0]))
+        return self._content(self.raw(ISSUER), IssuerData)
 
-    def holder(self) -> HolderData:
-        """SSSE EF06: number, name, sex, ethnic group, birth. Free to read on cards up to 2.0."""
-        return self._content(HolderData, self.raw(SSSE.files[1]))
+    def generation(self) -> Generation:
+        """Which generation the card says it is of, by its specification version in EF05."""
+        found = self.record_bytes(ISSUER.sfi, _VERSION)
+        try:
+            return generation_of(IssuerData.parse_field("version", found))
+        except FormatError as error:
+            raise CardMisspoke(str(error)) from None
 
-    def household(self) -> HouseholdData:
+    def holder(self) -> HolderData | FirstHolderData:
+        """SSSE EF06: number, name, sex, ethnic group, birth.
+
+        Free to read on cards up to 2.0; one of 3.0 wants RKSSSE to be proven.
+        """
+        found = self.raw(HOLDER)
+        if len(found) == FirstHolderData.byte_length():
+            return self._content(found, FirstHolderData)
+        return self._content(found, HolderData)
+
+    def household(self) -> HouseholdData | FirstHouseholdData:
         """DF01 EF05 (户籍): needs the PIN or RK1DF01. Leaves DF01 selected."""
-        directory = next(df for df in DIRECTORIES if df.label == "DF01")
+        found = self.read(DF01, HOUSEHOLD)
+        if len(found) == FirstHouseholdData.byte_length():
+            return self._content(found, FirstHouseholdData)
+        return self._content(found, HouseholdData)
+
+    # Reading: any file
+
+    def read(self, directory: DfSpec, file: EfSpec) -> bytes:
+        """All of a file: its records with tags and lengths, or its bytes. Leaves `directory`
+        selected."""
         with self.card.transaction():
             self.enter(directory)
-            found = self.raw(directory.files[0])
-        return self._content(HouseholdData, found)
+            return self.binary_file(file) if file.kind is FileKind.TRANSPARENT else self.raw(file)
+
+    def content(self, directory: DfSpec, file: EfSpec) -> Record:
+        """A file as typed values; items that were erased (FF.. or 00..) are absent.
+
+        Raises FormatError for a file whose bytes mean nothing to this library, or that is a
+        ring of records (`records`).
+        """
+        if file.content is None or file.kind is FileKind.CYCLIC:
+            raise FormatError(f"{directory.label} EF{file.sfi:02X}: has no content as a whole")
+        return self._content(self.read(directory, file), file.content)
+
+    def records(self, directory: DfSpec, file: EfSpec) -> tuple[Record, ...]:
+        """The records of a ring as typed values, the newest first; none: an empty tuple."""
+        if file.content is None or file.kind is not FileKind.CYCLIC:
+            raise FormatError(f"{directory.label} EF{file.sfi:02X}: is no ring of records")
+        try:
+            found = self.read(directory, file)
+        except NotFound as fault:
+            if fault.sw != SW.RECORD_NOT_FOUND:
+                raise
+            return ()
+        size = file.content.byte_length()
+        if len(found) % size:
+            raise CardMisspoke(f"{file.content.__name__}: {len(found)} bytes are no whole records")
+        return tuple(
+            self._content(found[at : at + size], file.content) for at in range(0, len(found), size)
+        )
+
+    def item(self, file: EfSpec, tag: int) -> bytes:
+        """The value of the first record with this tag in a file of the current directory."""
+        found = self.record_bytes(file.sfi, tag, ReadMode.TAG)
+        if len(found) < 2 or found[0] != tag or found[1] != len(found) - 2:
+            raise CardMisspoke(f"READ RECORD: not the item with tag {tag:02X}")
+        return found[2:]
 
     def raw(self, file: EfSpec) -> bytes:
         """All records of a file in the current directory, tags and lengths included.
@@ -115,6 +184,13 @@ class HrssClient:
         """One record by number or tag, or all from a number on."""
         return self.card.send(READ_RECORD, RecordRef(p1, sfi, mode), None)
 
+    def binary_file(self, file: EfSpec) -> bytes:
+        """All bytes of a transparent file in the current directory."""
+        found = self.binary(file.sfi, length=min(file.size, SHORT_NE))
+        while found and len(found) < file.size:
+            found += self.binary(0, len(found), min(file.size - len(found), SHORT_NE))
+        return found
+
     def binary(self, sfi: int, offset: int = 0, length: int = 256) -> bytes:
         """Bytes of a transparent file; `offset` 0 to 255 by SFI, 0 to 32767 with SFI 0."""
         where = SfiOffset(sfi, offset) if sfi else Offset(offset)
@@ -125,6 +201,37 @@ class HrssClient:
     def update_record(self, sfi: int, number: int, item: bytes) -> None:
         """Overwrite an item (tag, length, value); needs the file's update key."""
         self.card.send(UPDATE_RECORD, RecordTarget(number, sfi), item)
+
+    def write_item(self, file: EfSpec, tag: int, value: bytes, repeat: int = 0) -> None:
+        """Overwrite the value of an item in the current directory; `repeat` counts from 0 among
+        records with the same tag. Raises FormatError for an item or a length that is not its own.
+        """
+        number = 1
+        for item in items(file.content) if file.content else ():
+            if item.tag == tag and repeat < item.repeats:
+                if len(value) != item.size:
+                    raise FormatError(f"item {tag:02X}: {len(value)} bytes, must be {item.size}")
+                self.update_record(file.sfi, number + repeat, bytes((tag, item.size)) + value)
+                return
+            number += item.repeats
+        raise FormatError(f"{file.chinese} has no item {tag:02X} number {repeat + 1}")
+
+    def push(self, file: EfSpec, record: bytes) -> None:
+        """Put a record in front of a ring in the current directory, in place of the oldest."""
+        self.card.send(UPDATE_RECORD, RecordTarget(0, file.sfi, UpdateMode.PREVIOUS), record)
+
+    def append(self, file: EfSpec, record: bytes) -> None:
+        """Add a record to a file in the current directory."""
+        self.card.send(APPEND_RECORD, AppendTarget(file.sfi), record)
+
+    def write_binary(self, file: EfSpec, data: bytes, offset: int = 0) -> None:
+        """Overwrite bytes of a transparent file in the current directory."""
+        fid = file.fid.to_bytes(2)
+        with self.card.transaction():
+            self.card.send(SELECT, Selection(By.EF_OF_DF, Answer.NONE), fid)
+            for at in range(0, len(data), MAX_LC):
+                part = data[at : at + MAX_LC]
+                self.card.send(UPDATE_BINARY, Offset(offset + at), part)
 
     # The PIN
 
@@ -171,8 +278,8 @@ class HrssClient:
         self.card.send(EXTERNAL_AUTHENTICATE, KeyNumber(kid), ExternalData(cryptogram, data))
 
     @staticmethod
-    def _content(kind: type[C], found: bytes) -> C:
+    def _content(found: bytes, kind: type[C]) -> C:
         try:
-            return kind.parse(found)
+            return kind.parse(canonical(kind, found))
         except FormatError as error:
             raise CardMisspoke(str(error)) from None

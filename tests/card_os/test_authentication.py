@@ -32,7 +32,7 @@ from testbench import (
 )
 
 from apdu.crypto.suite import Suite
-from apdu.wire.hrss.generations import DF01, DIRECTORIES
+from apdu.wire.hrss.generations import DF01
 from card_os.nvm import Flash
 
 RK1DF01, UKSSSE, STK = (SPEC[name].kid for name in ("RK1DF01", "UKSSSE", "STK"))
@@ -51,7 +51,7 @@ def test_a_key_opens_what_it_guards_and_nothing_else(suite: Suite, name: str) ->
     assert desk.opens(name)
     assert before == desk.chip.snapshot()
     is_local = SPEC[name].kid >= 0x80
-    for directory in DIRECTORIES:
+    for directory in desk.generation.directories:
         if directory is not desk.directory:
             desk.move(directory)
             assert desk.opens(*[] if is_local else [name])
@@ -259,7 +259,7 @@ def test_a_proof_ends_with_the_selection_of_an_application(way: str) -> None:
 
 def test_a_proof_of_a_local_key_ends_with_its_directory_and_serves_no_other() -> None:
     desk = Desk()
-    for other in DIRECTORIES:
+    for other in desk.generation.directories:
         desk.go("DF01")
         assert 0x9000 == desk.authenticate("UK1DF01")  # KID 83, as each of the others has
         desk.move(other)
