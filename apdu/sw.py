@@ -49,6 +49,7 @@ class SW(IntEnum):
     NO_DIAGNOSIS = 0x6F00
     MAC_INVALID = 0x9302
     PERMANENTLY_BLOCKED = 0x9303
+    INSUFFICIENT_FUNDS = 0x9401
     KEY_INDEX_NOT_SUPPORTED = 0x9403
     MAC_NOT_AVAILABLE = 0x9406
 
@@ -89,6 +90,7 @@ _SENTENCES = {
     SW.NO_DIAGNOSIS: "no precise diagnosis",
     SW.MAC_INVALID: "the MAC is invalid",
     SW.PERMANENTLY_BLOCKED: "the application is permanently blocked",
+    SW.INSUFFICIENT_FUNDS: "the account has not as much",
     SW.KEY_INDEX_NOT_SUPPORTED: "the key index is not supported",
     SW.MAC_NOT_AVAILABLE: "the MAC or TAC asked for is not available",
 }

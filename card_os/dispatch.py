@@ -68,7 +68,18 @@ class Context:
     """What a handler may reach: memory, world, tree, session, and of this command Ne and the
     target file, where its access condition is found out from one."""
 
-    __slots__ = ("_rom", "messaging", "ne", "nvm", "session", "table", "target", "tree", "world")
+    __slots__ = (
+        "_idle",
+        "_rom",
+        "messaging",
+        "ne",
+        "nvm",
+        "session",
+        "table",
+        "target",
+        "tree",
+        "world",
+    )
 
     target: ElementaryFile
 
@@ -86,7 +97,7 @@ class Context:
         self.table = application.commands.entries
         """The commands of the selected application."""
         self.messaging = application.messaging
-        self.session.scratch = application.scratch
+        self.session.scratch = self._idle = application.scratch
 
     def enter(self, directory: Directory, *, fresh: bool) -> None:
         """Make a directory current. Another application, or `fresh`: nothing stays proven."""
@@ -96,6 +107,7 @@ class Context:
             self._begin(directory)
         else:
             self.session.move(directory, life)
+            self.session.scratch = self._idle
 
     def aim(self, sfi: int) -> ElementaryFile:
         """Make the EF with this SFI in the current DF (0: the current EF) the command's target.
@@ -212,7 +224,8 @@ class Application:
     """An application in the chip's ROM: the DF name it answers to, and its commands.
 
     `messaging` finds the keys for a protected command, or raises StatusError; None: there is none.
-    `scratch` is what `session.scratch` is when the application begins: a frozen value.
+    `scratch` is what `session.scratch` is when the application begins, and again whenever one of
+    its DFs is entered: a frozen value.
     """
 
     label: str

@@ -161,14 +161,18 @@ class CyclicFile(LinearFixedFile):
         return self.at + 2 + slot * self._length
 
     def push(self, data: bytes) -> None:
+        with self._nvm.atomic():
+            self.write_newest(data)
+        self.load()
+
+    def write_newest(self, data: bytes) -> None:
+        """The writes of `push`, for a block that has more in it; `load` must follow the block."""
         if len(data) != self._length:
             raise StatusError(SW.WRONG_LENGTH)
         slot = (self._newest + 1) % self.header.records if self.count else 0
         count = min(self.count + 1, self.header.records)
-        with self._nvm.atomic():
-            self._nvm.write(self.at + 2 + slot * self._length, data)
-            self._nvm.write(self.at, bytes((count, slot)))
-        self.load()
+        self._nvm.write(self.at + 2 + slot * self._length, data)
+        self._nvm.write(self.at, bytes((count, slot)))
 
     append = push
 

@@ -52,6 +52,10 @@ class PinObject:
         self._compare(attempt)
         self.counter.give_back()
 
+    def is_initial(self) -> bool:
+        """Whether the value is still, or again, the initial one; told in the same steps if not."""
+        return compare_digest(self._nvm.read(self._at, STORED), block(self.initial))
+
     def change(self, old: bytes, new: bytes) -> None:
         """Put a new value in place of the old one, which must be shown; all tries again.
 
