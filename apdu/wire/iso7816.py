@@ -69,7 +69,6 @@ class ReadMode(IntEnum):
 
 class UpdateMode(IntEnum):
     TAG = Mode.TAG
-    PREVIOUS = Mode.PREVIOUS
     NUMBER = Mode.NUMBER
 
 
@@ -84,11 +83,20 @@ class RecordRef(BitRecord):
 
 @record
 class RecordTarget(BitRecord):
-    """P1-P2 of UPDATE RECORD."""
+    """P1-P2 of UPDATE RECORD: a record that is there, by number or tag."""
 
     p1: int = wire(bits(8))
     sfi: int = wire(bits(5), default=0)
     mode: UpdateMode = wire(bit_choice(UpdateMode, 3), default=UpdateMode.NUMBER)
+
+
+@record
+class PreviousTarget(BitRecord):
+    """P1-P2 of UPDATE RECORD: a new record in front of a cyclic file's others."""
+
+    p1: int = fixed(bit_const(0, 8))
+    sfi: int = wire(bits(5), default=0)
+    mode: int = fixed(bit_const(Mode.PREVIOUS, 3))
 
 
 @record
@@ -130,6 +138,7 @@ class PinRef(BitRecord):
 
 
 BINARY_REF = OneOf(Offset, SfiOffset)
+UPDATE_REF = OneOf(RecordTarget, PreviousTarget)
 
 SELECT = CommandForm(
     "SELECT",
@@ -167,7 +176,7 @@ READ_RECORD = CommandForm(
 UPDATE_RECORD = CommandForm(
     "UPDATE RECORD",
     0xDC,
-    RecordTarget,
+    UPDATE_REF,
     RAW,
     NOTHING,
     cases=frozenset({3}),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from apdu.command import SHORT_NE
+from apdu.command import EXTENDED_NE, SHORT_NE
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.iso7816 import (
@@ -18,6 +18,7 @@ from apdu.wire.iso7816 import (
     AppendTarget,
     By,
     Offset,
+    PreviousTarget,
     ReadMode,
     RecordRef,
     RecordTarget,
@@ -31,13 +32,15 @@ from card_os.dispatch import CommandTable, Context, Protection
 from card_os.files.select import find
 from card_os.session import IN_USE, Stage
 
-Target = RecordRef | RecordTarget | AppendTarget | Offset | SfiOffset
+Target = RecordRef | RecordTarget | PreviousTarget | AppendTarget | Offset | SfiOffset
 
 commands = CommandTable()
 
 # Members of enumerations, looked up once: this is the path of every SELECT and READ RECORD.
 _BY_NAME, _FCI, _NUMBER = By.NAME, Answer.FCI, ReadMode.NUMBER
 _TERMINATED, _DEACTIVATED = Life.TERMINATED, Life.DEACTIVATED
+_ALL = SHORT_NE, EXTENDED_NE
+"""Ne that asks for all there is, and not for so many bytes."""
 
 
 def reading(ctx: Context, ref: Target) -> Rule:
@@ -79,17 +82,14 @@ def read_record(ctx: Context, ref: RecordRef, _: None) -> bytes:
 
 
 @commands.on(UPDATE_RECORD, access=updating, messaging=Protection.OPTIONAL)
-def update_record(ctx: Context, ref: RecordTarget, data: bytes) -> None:
+def update_record(ctx: Context, ref: RecordTarget | PreviousTarget, data: bytes) -> None:
     file = ctx.session.file = ctx.target
-    match ref.mode:
-        case UpdateMode.NUMBER:
-            file.update(ref.p1, data)
-        case UpdateMode.TAG:
-            file.update(file.number_of(ref.p1), data)
-        case UpdateMode.PREVIOUS:
-            if ref.p1:
-                raise StatusError(SW.WRONG_P1P2)
-            file.push(data)
+    if isinstance(ref, PreviousTarget):
+        file.push(data)
+    elif ref.mode is UpdateMode.NUMBER:
+        file.update(ref.p1, data)
+    else:
+        file.update(file.number_of(ref.p1), data)
 
 
 @commands.on(APPEND_RECORD, access=updating, messaging=Protection.OPTIONAL)
@@ -102,7 +102,7 @@ def append_record(ctx: Context, _: AppendTarget, data: bytes) -> None:
 def read_binary(ctx: Context, ref: Offset | SfiOffset, _: None) -> bytes:
     file = ctx.session.file = ctx.target
     found = file.read_binary(ref.offset, ctx.ne)
-    if len(found) < ctx.ne < SHORT_NE:
+    if len(found) < ctx.ne and ctx.ne not in _ALL:
         raise StatusError(SW.END_OF_FILE, found)
     return found
 

@@ -97,12 +97,6 @@ class RecordFile(ElementaryFile):
         if self.count > self.header.records:
             raise MemoryDamaged(f"file {self.header.fid:04X} counts more records than it can have")
 
-    def number_of(self, tag: int) -> int:
-        for number in range(1, self.count + 1):
-            if self.record(number)[:1] == bytes((tag,)):
-                return number
-        raise StatusError(SW.RECORD_NOT_FOUND)
-
     def all_from(self, number: int) -> bytes:
         if not 1 <= number <= self.count:
             raise StatusError(SW.RECORD_NOT_FOUND)
@@ -160,6 +154,17 @@ class CyclicFile(LinearFixedFile):
         slot = (self._newest - (number - 1)) % self.header.records
         return self.at + 2 + slot * self._length
 
+    def update(self, number: int, data: bytes) -> None:
+        """As above; an empty ring takes number 1 for the first record that is put into it.
+
+        Drivers of one vendor write rings so, those of others with `push` (profile choice
+        `ring-by-number`).
+        """
+        if number == 1 and not self.count:
+            self.push(data)
+        else:
+            super().update(number, data)
+
     def push(self, data: bytes) -> None:
         with self._nvm.atomic():
             self.write_newest(data)
@@ -201,6 +206,12 @@ class LinearVariableFile(RecordFile):
         if place is None:
             raise StatusError(SW.RECORD_NOT_FOUND)
         return self._nvm.read(*place)
+
+    def number_of(self, tag: int) -> int:
+        for number in range(1, self.count + 1):
+            if self.record(number)[:1] == bytes((tag,)):
+                return number
+        raise StatusError(SW.RECORD_NOT_FOUND)
 
     def update(self, number: int, data: bytes) -> None:
         if number not in self._places:

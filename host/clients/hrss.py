@@ -41,12 +41,12 @@ from apdu.wire.iso7816 import (
     By,
     Offset,
     PinRef,
+    PreviousTarget,
     ReadMode,
     RecordRef,
     RecordTarget,
     Selection,
     SfiOffset,
-    UpdateMode,
 )
 from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
@@ -218,7 +218,7 @@ class HrssClient:
 
     def push(self, file: EfSpec, record: bytes) -> None:
         """Put a record in front of a ring in the current directory, in place of the oldest."""
-        self.card.send(UPDATE_RECORD, RecordTarget(0, file.sfi, UpdateMode.PREVIOUS), record)
+        self.card.send(UPDATE_RECORD, PreviousTarget(file.sfi), record)
 
     def append(self, file: EfSpec, record: bytes) -> None:
         """Add a record to a file in the current directory."""

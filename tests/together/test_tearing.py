@@ -43,6 +43,7 @@ from apdu.wire.iso7816 import (
     UPDATE_BINARY,
     UPDATE_RECORD,
     AppendTarget,
+    PreviousTarget,
     RecordTarget,
     SfiOffset,
     UpdateMode,
@@ -139,7 +140,7 @@ def personalisation_scenarios() -> Iterator[Scenario]:
 
 
 def file_scenarios() -> Iterator[Scenario]:
-    previous = update(5, b"in front", UpdateMode.PREVIOUS, 0)
+    previous = command(UPDATE_RECORD, PreviousTarget(5), b"in front")
     full = (*LOGIN, append(5, b"the 3rd."))
     for name, raw, before in (
         ("UPDATE RECORD, fixed", update(2, b"in place"), ()),

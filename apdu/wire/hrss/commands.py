@@ -68,6 +68,23 @@ class PinServiceRef(BitRecord):
     service: PinService = wire(bit_choice(PinService, 8))
 
 
+class BlockKind(IntEnum):
+    """P2 of APPLICATION BLOCK."""
+
+    TEMPORARY = 0x00
+    """Until APPLICATION UNBLOCK (临时锁定)."""
+    PERMANENT = 0x01
+    """For good (永久锁定)."""
+
+
+@record
+class BlockRef(BitRecord):
+    """P1-P2 of APPLICATION BLOCK."""
+
+    p1: int = fixed(bit_const(0, 8))
+    kind: BlockKind = wire(bit_choice(BlockKind, 8))
+
+
 INTERNAL_AUTHENTICATE = CommandForm(
     "INTERNAL AUTHENTICATE",
     0x88,
@@ -113,3 +130,35 @@ PIN_CHANGE_UNBLOCK = CommandForm(
     spec="LD/T 32.5, coding observed",
 )
 """Before its protection: no data to unblock, the new PIN in packed BCD to reload."""
+
+APPLICATION_BLOCK = CommandForm(
+    "APPLICATION BLOCK",
+    0x1E,
+    BlockRef,
+    NOTHING,
+    NOTHING,
+    cases=frozenset({1}),
+    cla=0x80,
+    spec="LD/T 32.5, coding of PBOC",
+)
+"""Before its protection, as the two below: a MAC is all that they carry. Of the current DF."""
+APPLICATION_UNBLOCK = CommandForm(
+    "APPLICATION UNBLOCK",
+    0x18,
+    Fixed(),
+    NOTHING,
+    NOTHING,
+    cases=frozenset({1}),
+    cla=0x80,
+    spec="PBOC, coding of PBOC",
+)
+CARD_BLOCK = CommandForm(
+    "CARD BLOCK",
+    0x16,
+    Fixed(),
+    NOTHING,
+    NOTHING,
+    cases=frozenset({1}),
+    cla=0x80,
+    spec="LD/T 32.5, coding of PBOC",
+)
