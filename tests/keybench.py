@@ -43,7 +43,7 @@ from apdu.wire.hrss.commands import (
     PinService,
     PinServiceRef,
 )
-from apdu.wire.hrss.generations import DF01, DIRECTORIES, SECOND, SSSE, THIRD
+from apdu.wire.hrss.generations import DF01, DIRECTORIES, GENERATIONS, SECOND, SSSE, THIRD
 from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.hrss.spec import DfSpec
 from apdu.wire.iso7816 import (
@@ -88,11 +88,13 @@ every_external_key = pytest.mark.parametrize("name", EXTERNAL)
 
 
 @cache
-def issued_cells(suite: Suite) -> bytes:
-    """The memory of the test card of seed 7, with keys of one suite."""
+def issued_cells(suite: Suite, generation: str | None = None) -> bytes:
+    """The memory of the test card of seed 7, with keys of one suite; the latest generation that
+    has such keys, or another one."""
     flash = Flash(bytearray(FLASH_SIZE))
     card = Card(MemoryChannel(blank_chip(world(), flash)))
-    personalise(card, TEST_HOLDER, MemoryKeys(suite=suite), GENERATION_OF[suite.number])
+    which = GENERATIONS[generation] if generation else GENERATION_OF[suite.number]
+    personalise(card, TEST_HOLDER, MemoryKeys(suite=suite), which)
     return bytes(flash.cells)
 
 
