@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NoReturn, TypeVar
 
@@ -30,6 +30,7 @@ from apdu.wire.psam import (
     CryptMode,
     PsamInfo,
     TerminalNumber,
+    with_levels,
 )
 from apdu.wire.psam_commands import (
     CRYPT,
@@ -42,15 +43,18 @@ from apdu.wire.psam_commands import (
     MacData,
     MasterRef,
     PurchaseData,
+    PurchaseReply,
 )
 from apdu.wire.purchase import PURCHASE_ALGORITHM_OF
 from host.card import Card
 from host.faults import CardMisspoke, CardNotGenuine, CardRefused, KeyUnavailable, Lack
 from host.keys import CardIdentity, Purchase, PurchaseBegun, SessionKeys
+from host.psam_region import reaches, region_said
 
 P = TypeVar("P")
 D = TypeVar("D")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _FCI, _PROPRIETARY, _MARK = 0x6F, 0xA5, 0x9F0C
 _SUITE_OF: Final = {code: SUITES[algorithm] for algorithm, code in CODE_OF.items()}
@@ -65,7 +69,9 @@ class PsamKeys(SessionKeys):
     """The masters in a PSAM.
 
     The application is selected anew for every request, so that a PSAM which was reset, or used
-    by somebody else in between, does no harm.
+    by somebody else in between, does no harm. The PSAM of a province or a city has masters that
+    are some levels down already, under usage bytes with as many levels fewer: it is asked for
+    all levels first, then for fewer, and what fits a key is remembered.
     """
 
     name = "PSAM"
@@ -73,8 +79,12 @@ class PsamKeys(SessionKeys):
     def __init__(self, psam: Card) -> None:
         """Raises NotFound when the card is no PSAM, KeyUnavailable for an unknown algorithm."""
         self._psam = psam
+        self._stored: dict[PsamName, PsamName] = {}
+        """What the table calls a master, and what this PSAM calls it."""
         with psam.transaction():
-            self.serial = self._info().serial
+            info = self._info()
+            self.serial = info.serial
+            self.region = region_said(info.issuer)
             self.terminal = self._terminal()
             self.suite: Suite = self._select()
 
@@ -91,6 +101,24 @@ class PsamKeys(SessionKeys):
         with self._psam.transaction():
             self._select()
             return int.from_bytes(self._read(KEY_INDEX))
+
+    def reaches(self, card: CardIdentity) -> bool:
+        """False when the PSAM says that it is another province's or city's than the card.
+
+        Then its IRK and RK are not the card's, nor another city's UK: an authentication would
+        cost the card a try, and a key centre is to be asked. Nothing is sent to the PSAM.
+        """
+        return reaches(self.region, card.region)
+
+    def levels(self, key: KeySpec) -> int:
+        """Levels that are still to be gone from its master of a key. Costs nothing.
+
+        3 for IRK in a national PSAM, 2 in a province's, 1 in a city's. KeyUnavailable when it
+        has no such master, or one that makes no sessions (DPK).
+        """
+        with self._psam.transaction():
+            self._select()
+            return self._derive(key, lambda count: bytes(count * FACTOR), bytes(FACTOR))
 
     def _info(self) -> PsamInfo:
         self._psam.send(SELECT, Selection(By.FILE_ID), MF_FID.to_bytes(2))
@@ -132,11 +160,9 @@ class PsamKeys(SessionKeys):
     @contextmanager
     def session(self, key: KeySpec, card: CardIdentity, factor: bytes) -> Iterator[BlockKey]:
         self.check(key, card)
-        name = _master(key)
-        given = DeriveData(card.factors(name.levels), factor)
         with self._psam.transaction():
             self._select()
-            _ask(self._psam, DERIVE_SESSION_KEY, MasterRef(name.usage, name.id), given, key, 0)
+            self._derive(key, card.factors, factor)
             yield _KeyInPsam(self._psam, self.suite, key)
 
     def begin_purchase(self, request: Purchase) -> PurchaseBegun:
@@ -145,20 +171,24 @@ class PsamKeys(SessionKeys):
             raise FormatError("terminal: must be the number that the PSAM has")
         terms, key = request.terms, request.key
         self.check(key, request.card)
-        given = PurchaseData(
-            request.random,
-            request.card_sequence,
-            terms.account,
-            terms.own,
-            terms.pool,
-            terms.time,
-            _master(key).id,
-            PURCHASE_ALGORITHM_OF[Algorithm(self.suite.number)],
-            request.card.factors(_master(key).levels),
-        )
+
+        def ask(name: PsamName) -> PurchaseReply:
+            given = PurchaseData(
+                request.random,
+                request.card_sequence,
+                terms.account,
+                terms.own,
+                terms.pool,
+                terms.time,
+                name.id,
+                PURCHASE_ALGORITHM_OF[Algorithm(self.suite.number)],
+                request.card.factors(name.levels),
+            )
+            return _ask(self._psam, INITIALISE_PURCHASE, None, given, key, 8)
+
         with self._psam.transaction():
             self._select()
-            reply = _ask(self._psam, INITIALISE_PURCHASE, None, given, key, 8)
+            reply = self._fitting(key, ask)
         return PurchaseBegun(reply.terminal_sequence, reply.mac1)
 
     def end_purchase(self, request: Purchase, begun: PurchaseBegun, mac2: bytes) -> bool:
@@ -170,6 +200,32 @@ class PsamKeys(SessionKeys):
                 raise
             raise CardNotGenuine("MAC2 is wrong: the card has not proven that it booked") from None
         return True
+
+    def _derive(self, key: KeySpec, factors: Callable[[int], bytes], factor: bytes) -> int:
+        """Have the session key made, of `factors` for so many levels. Returns how many fitted."""
+
+        def ask(name: PsamName) -> int:
+            given = DeriveData(factors(name.levels), factor)
+            ref = MasterRef(name.usage, name.id)
+            _ask(self._psam, DERIVE_SESSION_KEY, ref, given, key, 0)
+            return name.levels
+
+        return self._fitting(key, ask)
+
+    def _fitting(self, key: KeySpec, ask: Callable[[PsamName], T]) -> T:
+        """Ask under the name that the PSAM has the key's master by; KeyUnavailable without one."""
+        wanted = _master(key)
+        names = (with_levels(wanted, count) for count in range(wanted.levels, 0, -1))
+        for name in dict.fromkeys((self._stored.get(wanted, wanted), *names)):
+            try:
+                answer = ask(name)
+            except KeyUnavailable as fault:
+                if fault.lack is not Lack.KEY:
+                    raise
+                continue
+            self._stored[wanted] = name
+            return answer
+        raise KeyUnavailable(self.name, key.name, Lack.KEY)
 
     def __repr__(self) -> str:
         return f"PsamKeys({self.serial}, {self.suite})"

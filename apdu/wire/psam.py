@@ -16,7 +16,7 @@ from apdu.tlv import tlv
 from apdu.wire.access import ALWAYS, NEVER
 from apdu.wire.fields import choice, digits, raw, uint, wire
 from apdu.wire.hrss.application import MF_FID, RID, SSSE_NAME
-from apdu.wire.hrss.keys import LEVELS_SHIFT
+from apdu.wire.hrss.keys import LEVELS_SHIFT, PsamName
 from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.perso import Algorithm, FileKind
 from apdu.wire.record import Record, record
@@ -62,10 +62,20 @@ def levels(usage: int) -> int:
     return usage >> LEVELS_SHIFT
 
 
+def with_levels(name: PsamName, count: int) -> PsamName:
+    """What a PSAM calls the same master when only so many levels of it are still to be gone."""
+    return PsamName(count << LEVELS_SHIFT | _kind(name.usage), name.id)
+
+
 def may(usage: int) -> frozenset[CryptMode]:
     """What CRYPT does under a key with this usage byte."""
-    kind = usage & (1 << LEVELS_SHIFT) - 1
+    kind = _kind(usage)
     return next((modes for each, modes in MAY.items() if each == kind), frozenset())
+
+
+def _kind(usage: int) -> int:
+    """The type in a usage byte, which need not be one of `PsamType`."""
+    return usage & (1 << LEVELS_SHIFT) - 1
 
 
 def purchase_usage(factors: int) -> int:

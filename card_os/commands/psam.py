@@ -125,9 +125,18 @@ def crypt_data(ctx: Context, ref: CryptRef, data: bytes) -> bytes:
 
 
 def _master(ctx: Context, usage: int, number: int) -> BlockKey:
-    """A master that is stored under this usage byte. StatusError as `KeyStore.find` has it."""
+    """A master that is stored under this usage byte.
+
+    Usage byte and id together are its name: StatusError 6A88 when there is none of this name,
+    though there be one of this id (profile choice `psam-names`).
+    """
     keys = ctx.session.directory.keeper(number).keys
-    return keys.find(number, KeyUsage.DERIVATION, scope=usage).cipher
+    try:
+        return keys.find(number, KeyUsage.DERIVATION, scope=usage).cipher
+    except StatusError as refusal:
+        if refusal.sw == SW.CONDITIONS_NOT_SATISFIED:
+            raise StatusError(SW.REFERENCE_NOT_FOUND) from None
+        raise
 
 
 def _diversified(key: BlockKey, factors: bytes) -> BlockKey:

@@ -10,7 +10,7 @@ from secrets import token_bytes
 
 import click
 
-from apdu.wire.hrss.generations import GENERATIONS
+from apdu.wire.hrss.generations import GENERATIONS, Generation
 from card_os import image
 from card_os.chip import FLASH_SIZE
 from card_os.nvm import Flash
@@ -59,14 +59,24 @@ def issue_image(source: Path, target: Path, generation: str, seed: int | None) -
     Raises HolderFileError, ImageError when `target` exists or cannot be written, and a usage
     error for a generation that cannot be issued. None of them leaves an image behind.
     """
-    if generation not in GENERATIONS:
-        known = ", ".join(GENERATIONS)
-        raise click.UsageError(f"--generation: there are {known}, not {generation!r}.")
+    chosen = generation_asked_for(generation)
     holder = Holder.load(source)
-    world = World(token_bytes, date.today) if seed is None else seeded(seed, TEST_DAY)
     flash = Flash(bytearray(FLASH_SIZE))
-    card = personalised(blank_chip(world, flash), holder, GENERATIONS[generation])
+    card = personalised(blank_chip(world_of(seed), flash), holder, chosen)
     atr = card.channel.reset()
     issuer = HrssClient(card).issuer()
     image.save(target, flash.cells)
     return Issued(target, generation, issuer.card_number, issuer.identification, atr)
+
+
+def generation_asked_for(name: str) -> Generation:
+    """The generation of --generation; a usage error for one that cannot be issued."""
+    if name not in GENERATIONS:
+        known = ", ".join(GENERATIONS)
+        raise click.UsageError(f"--generation: there are {known}, not {name!r}.")
+    return GENERATIONS[name]
+
+
+def world_of(seed: int | None) -> World:
+    """Where chips get their randomness from: the real world, or a known one for a seed."""
+    return World(token_bytes, date.today) if seed is None else seeded(seed, TEST_DAY)

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from host.cli.opening import card_options, opened
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
 from host.cli.text import say_json, spaced
+
+if TYPE_CHECKING:
+    from host.cli.issuing import Issued
+    from host.cli.issuing_psam import IssuedPsam
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
 
@@ -91,20 +96,55 @@ def demo(holder: Path | None, seed: int, every_apdu: bool, as_json: bool) -> int
 
 
 @cli.command()
-@click.argument("holder", metavar="HOLDER.json", type=click.Path(path_type=Path))
-@click.option("-o", "--output", metavar="CARD.img", required=True, type=click.Path(path_type=Path))
-@click.option("--generation", metavar="2.0", default="2.0", help="Of the specification.")
+@click.argument("holder", metavar="[HOLDER.json]", required=False, type=click.Path(path_type=Path))
+@click.option("--psam", metavar="REGION", help="Make a PSAM instead of a card; see above.")
+@click.option("-o", "--output", metavar="IMAGE", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--generation",
+    metavar="1.0|2.0|3.0",
+    default="2.0",
+    show_default=True,
+    help="Of the card, or of the cards that the PSAM is for.",
+)
 @click.option("--seed", type=int, help="Known instead of real randomness: same seed, same bytes.")
+@click.option("--terminal", metavar="DIGITS", help="12 digits: the terminal that the PSAM is for.")
+@click.option("--serial", metavar="DIGITS", help="The PSAM's serial number, 1 to 20 digits.")
 @as_json_option
-def issue(holder: Path, output: Path, generation: str, seed: int | None, as_json: bool) -> int:
-    """Personalise a card for HOLDER.json into a new file image.
+def issue(
+    holder: Path | None,
+    psam: str | None,
+    output: Path,
+    generation: str,
+    seed: int | None,
+    terminal: str | None,
+    serial: str | None,
+    as_json: bool,
+) -> int:
+    """Personalise a card for HOLDER.json, or a PSAM for REGION, into a new file image.
 
-    The card carries published test keys and the initial PIN: do not put a real person's data
+    Generations 1.0 and 2.0 have 3DES keys, 3.0 has SM4. REGION is `national` or six digits
+    of GB/T 2260: a province (430000) or a city (430200). A national PSAM serves the cards of
+    all regions, one of a province or a city those of its own.
+
+    Both carry published test keys, and a card the initial PIN: do not put a real person's data
     on it. The image has mode 0600, and an existing file is never written over.
-    """
-    from host.cli.issuing import issue_image
 
-    made = issue_image(holder, output, generation, seed)
+    With --json an object: image, generation, atr, test_keys; of a card also card_number and
+    identification; of a PSAM region, level, algorithm, terminal and serial.
+    """
+    made: Issued | IssuedPsam
+    if psam is not None and holder is None:
+        from host.cli.issuing_psam import issue_psam_image
+
+        made = issue_psam_image(psam, output, generation, seed, terminal, serial)
+    elif holder is None or psam is not None:
+        raise click.UsageError("Give either HOLDER.json or --psam REGION.")
+    elif terminal is not None or serial is not None:
+        raise click.UsageError("--terminal and --serial are a PSAM's: they need --psam REGION.")
+    else:
+        from host.cli.issuing import issue_image
+
+        made = issue_image(holder, output, generation, seed)
     if as_json:
         say_json(made.as_json())
     else:
@@ -148,8 +188,13 @@ def apdu(
 def info(card: Path | None, reader: str | None, as_json: bool) -> int:
     """Show what a card tells: reset, applications, issuer and holder data, PIN tries left.
 
-    Costs no PIN try. Exit status 1 for a card that is no social security card, or whose data
-    are not what they should be.
+    Of a PSAM: terminal and serial number, algorithm, region, the number of the next purchase
+    and which purchase key it is for. No key is ever shown.
+
+    Costs no PIN try and no number. Exit status 1 for a card that is neither, or whose data are
+    not what they should be. With --json an object: atr, reset, social_security_card; then
+    applications, files and pin, or psam with terminal, serial, algorithm, level, region,
+    next_sequence and key_index.
     """
     from host.card import Card
     from host.cli.info import report

@@ -8,7 +8,7 @@ from typing import Any, Final
 from apdu.wire import psam_commands
 from apdu.wire.form import CommandForm
 from apdu.wire.hrss.keys import TABLES, PsamName
-from apdu.wire.psam import CryptMode
+from apdu.wire.psam import CryptMode, with_levels
 from apdu.wire.psam_commands import FACTOR, MasterRef
 
 PSAM_FORMS: Final = (
@@ -17,7 +17,14 @@ PSAM_FORMS: Final = (
     psam_commands.INITIALISE_PURCHASE,
     psam_commands.VERIFY_MAC2,
 )
-_NAMES: Final = {spec.psam: spec.name for table in TABLES for spec in table if spec.psam}
+_NAMES: Final = {
+    with_levels(spec.psam, count): spec.name
+    for table in TABLES
+    for spec in table
+    if spec.psam
+    for count in range(1, spec.psam.levels + 1)
+}
+"""As they are called in national PSAMs, and in those of provinces and cities."""
 _LEVELS: Final = ("", "card", "city and card", "province, city and card")
 
 

@@ -25,6 +25,7 @@ from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.holder import Holder
 from host.keys import MemoryKeys
+from host.psam_region import NATION, NATIONAL, PsamRegion, region_named
 from host.terminal.personalise import personalise
 from host.terminal.personalise_psam import personalise_psam
 
@@ -78,20 +79,54 @@ def issue_test_card(generation: str = "2.0", seed: int = 7, holder: Holder = TES
 
     `generation`: 1.0, 2.0 or 3.0; ValueError for another.
     """
-    if generation not in GENERATIONS:
-        raise ValueError(f"generation {generation!r}: there are {', '.join(GENERATIONS)}")
+    chosen = _generation(generation)
     chip = blank_chip(seeded(seed, TEST_DAY))
-    issue(chip, holder, GENERATIONS[generation])
+    issue(chip, holder, chosen)
     chip.reset()
     return chip
+
+
+def blank_psam(world: World, flash: Flash | None = None) -> Chip:
+    """A new chip with its own number that is to become a PSAM."""
+    return _manufacture(world, flash, Mark.PSAM)
+
+
+def issue_psam(
+    chip: Chip,
+    keys: MemoryKeys,
+    region: PsamRegion = NATIONAL,
+    terminal: str = TEST_TERMINAL,
+    serial: str = TEST_SERIAL,
+) -> Card:
+    """Personalise a blank chip as a terminal's PSAM: with the masters of `keys`, those of a
+    province or a city diversified down to there. Raises FormatError for a number that is none."""
+    card = Card(MemoryChannel(chip))
+    personalise_psam(card, keys, terminal, serial, region=region)
+    return card
 
 
 def issue_test_psam(
-    keys: MemoryKeys | None = None, seed: int = 8, flash: Flash | None = None
+    keys: MemoryKeys | None = None,
+    seed: int = 8,
+    flash: Flash | None = None,
+    region: str = NATION,
+    generation: str = "2.0",
 ) -> Chip:
-    """A sealed PSAM with the masters of all test cards' keys, or of `keys`."""
-    chip = _manufacture(seeded(seed, TEST_DAY), flash, Mark.PSAM)
-    card = Card(MemoryChannel(chip))
-    personalise_psam(card, keys or MemoryKeys(), TEST_TERMINAL, TEST_SERIAL)
+    """A sealed PSAM with the masters of all test cards' keys, or of `keys`.
+
+    `region`: `national`, or the six digits of a province (430000) or a city (430200), for a PSAM
+    that serves its cards alone. `generation`: of the cards that it is for, where no `keys` say
+    which algorithm; ValueError for one that there is not, FormatError for such a region.
+    """
+    chosen = _generation(generation)
+    chip = blank_psam(seeded(seed, TEST_DAY), flash)
+    keys = keys or MemoryKeys(suite=SUITES[chosen.algorithm])
+    issue_psam(chip, keys, region_named(region))
     chip.reset()
     return chip
+
+
+def _generation(name: str) -> Generation:
+    if name not in GENERATIONS:
+        raise ValueError(f"generation {name!r}: there are {', '.join(GENERATIONS)}")
+    return GENERATIONS[name]

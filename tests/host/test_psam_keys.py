@@ -149,7 +149,13 @@ def test_a_key_that_it_does_not_have_is_named() -> None:
     absent = replace(key_named("RKSSSE"), name="XK", psam=PsamName(0x67, 0x7F))
     other = replace(key_named("RKSSSE"), name="XK", psam=PsamName(0x48, 0x0A))
     none = key_named("DLK")
-    for key, lack in ((absent, Lack.KEY), (other, Lack.USE), (none, Lack.KEY)):
+    purchase_key = key_named("DPK1")
+    for key, lack in (
+        (absent, Lack.KEY),
+        (other, Lack.KEY),
+        (none, Lack.KEY),
+        (purchase_key, Lack.USE),
+    ):
         with pytest.raises(KeyUnavailable, match=f"key {key.name}: the PSAM ") as told:
             source.authenticate(authentication(key))
         assert (lack, key.name, "PSAM") == (told.value.lack, told.value.key, told.value.source)
