@@ -83,6 +83,8 @@ THE_WORLD = ("time", "random", "os", "socket", "secrets", "tempfile", "mmap")
         (SHIPPED, ("construct",), ("apdu.wire",)),
         (SHIPPED, ("cryptography",), ("apdu.crypto",)),
         (SHIPPED, ("smartcard",), ("host.channel.pcsc",)),
+        (SHIPPED, ("aiohttp",), ("host.service.web", "host.service.conversation")),
+        (SHIPPED, ("asyncio",), ("host.service",)),
         (("apdu", "card_os"), THE_WORLD, ("card_os.image",)),
     ],
     ids=lambda found: "-".join(found) or "nobody",
@@ -109,7 +111,7 @@ FLOORS = {
         ("files", "secrets"),
         ("nvm", "access", "world"),
     ),
-    "host": (("cli",), ("terminal",), ("clients",), ("card",), ("channel",)),
+    "host": (("cli",), ("service",), ("terminal",), ("clients",), ("card",), ("channel",)),
 }
 """From the roof down. Rooms of one floor do not lean on each other, but for files and secrets:
 a directory knows its PINs and keys, and their headers are laid out with those of the files."""

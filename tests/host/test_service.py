@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The local service: calls over WebSocket and HTTP, PINs, turns at the reader, and its page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from aiohttp import WSMsgType
+from servicebench import PIN, TOKEN, in_a_loop, serving, slow_call_begun, told
+
+import host.service
+from host.service.functions import LAST_STEP, leaves_more
+
+BASIC = {"function": "iReadCardBas", "iType": 3}
+READ = {"function": "iReadCardBas", "code": 0, "pOutInfo": "430200|张三|3|"}
+VERIFY = {"id": 5, "function": "iVerifyPIN", "iType": 1}
+SLOW = {"function": "iReadDebitRecord", "iType": 1}
+STEP1 = {"function": "iReloadPIN_HSM_Step1", "iType": 1, "pCardInfo": "x|y|"}
+STEP2 = {"function": "iReloadPIN_HSM_Step2", "pKey": "00"}
+STEP3 = {"function": "iReloadPIN_HSM_Step3", "pKey": "00"}
+SLOW_ANSWER = {"function": "iReadDebitRecord", "code": 0, "pOutInfo": "slow"}
+
+
+# Calls
+
+
+@in_a_loop
+async def test_a_function_is_called_over_http() -> None:
+    async with serving() as caller:
+        assert (200, READ) == await caller.post(BASIC)
+        assert (200, {"id": "a", **READ}) == await caller.post({"id": "a", **BASIC})
+        assert (1, "iReadCardBas", {"iType": 3}) == caller.bench.calls[0]
+
+
+@in_a_loop
+async def test_functions_are_called_over_one_websocket_and_answered_in_their_order() -> None:
+    async with serving() as caller, caller.socket() as socket:
+        for number in range(8):
+            await socket.send_json({"id": number, "function": "iReadCardBas", "iType": number})
+        for number in range(8):
+            heard = await socket.receive_json()
+            assert (number, f"430200|张三|{number}|") == (heard["id"], heard["pOutInfo"])
+
+
+@in_a_loop
+async def test_what_the_driver_refuses_comes_as_its_code_and_sentence() -> None:
+    async with serving() as caller:
+        refused = {"function": "iSomething", "code": -13, "pOutInfo": "unsupported"}
+        assert (200, refused) == await caller.post({"function": "iSomething"})
+
+
+@in_a_loop
+async def test_a_fault_of_the_driver_is_a_code_and_neither_ends_the_service_nor_tells_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as caller:
+        status, body = await caller.post({"function": "iChangePIN", "iType": 1})
+        assert (200, -99) == (status, body["code"])
+        assert (200, READ) == await caller.post(BASIC)
+        assert "RuntimeError in FakeDriver._call" in caplog.text
+        assert PIN not in caplog.text + str(body)
+
+
+@in_a_loop
+async def test_after_a_fault_the_caller_gets_a_new_driver() -> None:
+    async with serving() as caller, caller.socket() as socket:
+        await told(socket, BASIC)
+        await told(socket, {"function": "iChangePIN"})
+        await told(socket, BASIC)
+        assert [1, 1, 2] == [number for number, *_ in caller.bench.calls]
+
+
+# The PIN
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [({"pin": PIN}, 0), ({"pin": "111111"}, -51), ({"cancel": True}, -31), ({"pin": ""}, -51)],
+)
+@in_a_loop
+async def test_a_pin_is_asked_for_on_the_socket_of_the_call(
+    reply: dict[str, object], code: int
+) -> None:
+    async with serving() as caller, caller.socket() as socket:
+        question = {"id": 5, "ask": "PIN", "prompt": "holder PIN 密码"}
+        assert question == await told(socket, VERIFY)
+        assert code == (await told(socket, reply))["code"]
+        await told(socket, VERIFY)
+        assert code == (await told(socket, {"id": 5, **reply}))["code"]
+
+
+@in_a_loop
+async def test_a_pin_that_nobody_asked_for_is_not_kept() -> None:
+    async with serving() as caller, caller.socket() as socket:
+        refused = {"code": -14, "pOutInfo": "no PIN was asked for"}
+        assert refused == await told(socket, {"pin": PIN})
+        assert "ask" in await told(socket, VERIFY)
+        assert -14 == (await told(socket, {"id": 6, "pin": PIN}))["code"]
+        assert -14 == (await told(socket, {"pin": 871403}))["code"]
+        assert -14 == (await told(socket, {"pin": PIN, "cancel": True}))["code"]
+        assert -14 == (await told(socket, {"cancel": False}))["code"]
+        assert 0 == (await told(socket, {"pin": PIN}))["code"]
+        assert refused == await told(socket, {"pin": PIN})
+
+
+@in_a_loop
+async def test_calls_sent_while_a_pin_is_asked_for_wait_for_their_turn() -> None:
+    async with serving() as caller, caller.socket() as socket:
+        await told(socket, VERIFY)
+        await socket.send_json(BASIC)
+        assert 0 == (await told(socket, {"pin": PIN}))["code"]
+        assert READ == await socket.receive_json()
+
+
+@in_a_loop
+async def test_a_person_who_types_nothing_lets_the_call_time_out() -> None:
+    async with serving(pin=0.05) as caller, caller.socket() as socket:
+        assert "ask" in await told(socket, VERIFY)
+        assert -32 == (await socket.receive_json())["code"]
+        assert -14 == (await told(socket, {"pin": PIN}))["code"]
+
+
+@in_a_loop
+async def test_a_caller_that_leaves_while_a_pin_is_asked_for_has_cancelled() -> None:
+    async with serving() as caller:
+        async with caller.socket() as socket:
+            assert "ask" in await told(socket, VERIFY)
+        assert (200, READ) == await caller.post(BASIC)
+
+
+@in_a_loop
+async def test_over_http_a_pin_needs_a_pad() -> None:
+    async with serving() as caller:
+        _, body = await caller.post(VERIFY)
+        assert (5, -13) == (body["id"], body["code"])
+        assert "--pin-pad" in body["pOutInfo"]
+    asked = []
+
+    def pad(prompt: str) -> str:
+        asked.append(prompt)
+        return PIN
+
+    async with serving(pad=pad) as caller:
+        assert 0 == (await caller.post(VERIFY))[1]["code"]
+        async with caller.socket() as socket:
+            assert 0 == (await told(socket, VERIFY))["code"]
+            assert -14 == (await told(socket, {"pin": PIN}))["code"]
+    assert ["holder PIN 密码"] * 2 == asked
+
+
+@in_a_loop
+async def test_a_pin_is_in_no_log_and_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    asyncio.get_running_loop().set_debug(True)
+    asyncio.get_running_loop().slow_callback_duration = 0  # so that each callback is logged
+    heard = []
+    async with serving() as caller:
+        async with caller.socket() as socket:
+            heard.append(await told(socket, VERIFY))
+            heard.append(await told(socket, {"pin": PIN}))
+            heard.append(await told(socket, {"pin": PIN, "id": [PIN]}))
+            heard.append(await told(socket, {"function": "iVerifyPIN", PIN: PIN}))
+            heard.append(await told(socket, {"function": "iChangePIN", "pKey": PIN}))
+            await socket.send_str(f'{{"pin": "{PIN}"')
+            heard.append(await socket.receive_json())
+            await socket.send_bytes(f'{{"pin": "{PIN}"}}'.encode())
+            heard.append(await socket.receive())
+        heard.append(await caller.post({"pin": PIN}))
+        heard.append(await caller.post(raw=f'{{"pin": "{PIN}'.encode()))
+        heard.append(await caller.get(f"/ws?pin={PIN}"))
+        heard.append(await caller.get(f"/{PIN}"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", caller.port)
+        writer.write(f"GET / HTTP/1.1\r\n{PIN}\r\n{TOKEN} :\r\n\r\n".encode())
+        await reader.read()
+        writer.close()
+    logged = "\n".join(f"{record.getMessage()} {record.exc_text}" for record in caplog.records)
+    assert "iVerifyPIN: 0" in logged
+    assert PIN not in logged + str(heard)
+    assert TOKEN not in logged
+
+
+# Turns
+
+
+@in_a_loop
+async def test_one_call_is_made_at_a_time_in_the_order_they_came() -> None:
+    async with serving() as caller:
+        first = asyncio.create_task(caller.post({"id": 0, **SLOW}))
+        await slow_call_begun(caller.bench)
+        async with caller.socket() as one, caller.socket() as two:
+            await one.send_json({"id": 1, **BASIC})
+            await two.send_json({"id": 2, **BASIC})
+            assert [(1, "iReadDebitRecord")] == [call[:2] for call in caller.bench.calls]
+            caller.bench.slow.set()
+            assert (0, "slow") == ((await first)[1]["id"], (await first)[1]["pOutInfo"])
+            assert 1 == (await one.receive_json())["id"]
+            assert 2 == (await two.receive_json())["id"]
+        assert 1 == caller.bench.most
+
+
+@in_a_loop
+async def test_the_service_answers_while_a_card_is_slow() -> None:
+    async with serving() as caller, caller.socket() as socket:
+        await socket.send_json(SLOW)
+        await slow_call_begun(caller.bench)
+        assert (200, '{"ready": true}') == await caller.get("/health")
+        assert 200 == (await caller.get("/"))[0]
+        assert -14 == (await told(socket, {"pin": PIN}))["code"]
+        caller.bench.slow.set()
+        assert SLOW_ANSWER == await socket.receive_json()
+
+
+@in_a_loop
+async def test_a_caller_that_leaves_the_line_has_its_call_not_made() -> None:
+    async with serving() as caller:
+        slow = asyncio.create_task(caller.post(SLOW))
+        await slow_call_begun(caller.bench)
+        async with caller.socket() as leaving:
+            await leaving.send_json({"function": "iDoDebit"})
+            await told(leaving, {"pin": PIN})  # so the call before it was read
+        posted = asyncio.create_task(caller.post({"function": "iDoDebit"}))
+        async with caller.socket() as staying:
+            await staying.send_json(BASIC)
+            await told(staying, {"pin": PIN})
+            posted.cancel()
+            await asyncio.gather(posted, return_exceptions=True)
+            await told(staying, {"pin": PIN})
+            caller.bench.slow.set()
+            assert READ == await staying.receive_json()
+        await slow
+        made = [function for _, function, _ in caller.bench.calls]
+        assert ["iReadDebitRecord", "iReadCardBas"] == made
+
+
+@in_a_loop
+async def test_a_call_that_has_begun_is_made_to_its_end_though_the_caller_is_gone() -> None:
+    async with serving() as caller:
+        async with caller.socket() as socket:
+            await socket.send_json(SLOW)
+            await slow_call_begun(caller.bench)
+        waiting = asyncio.create_task(caller.post(BASIC))
+        caller.bench.slow.set()
+        assert (200, READ) == await waiting
+        assert 1 == caller.bench.most
+
+
+@in_a_loop
+async def test_who_is_between_two_steps_keeps_the_reader() -> None:
+    async with serving() as caller, caller.socket() as stepping, caller.socket() as other:
+        for steps in range(2):
+            assert 0 == (await told(stepping, STEP1))["code"]
+            await other.send_json(BASIC)
+            assert -14 == (await told(other, {"pin": PIN}))["code"]  # answered, the call waits
+            assert 0 == (await told(stepping, STEP2))["code"]
+            assert steps == sum(call[1] == "iReadCardBas" for call in caller.bench.calls)
+            assert 0 == (await told(stepping, STEP3))["code"]
+            assert READ == await other.receive_json()
+
+
+@in_a_loop
+async def test_a_step_that_goes_wrong_gives_the_reader_back() -> None:
+    async with serving() as caller, caller.socket() as stepping:
+        assert 0 == (await told(stepping, STEP1))["code"]
+        assert -14 == (await told(stepping, STEP3))["code"]
+        assert (200, READ) == await caller.post(BASIC)
+
+
+@in_a_loop
+async def test_another_function_ends_the_steps_and_gives_the_reader_back() -> None:
+    async with serving() as caller, caller.socket() as stepping:
+        await told(stepping, STEP1)
+        assert READ == await told(stepping, BASIC)
+        assert (200, READ) == await caller.post(BASIC)
+
+
+@in_a_loop
+async def test_steps_that_do_not_go_on_lose_the_reader_and_their_operation() -> None:
+    async with serving(hold=0.05) as caller, caller.socket() as stepping:
+        assert 0 == (await told(stepping, STEP1))["code"]
+        assert (200, READ) == await caller.post(BASIC)
+        assert -14 == (await told(stepping, STEP2))["code"]
+        assert 0 == (await told(stepping, STEP1))["code"]
+        assert 0 == (await told(stepping, STEP2))["code"]
+
+
+@in_a_loop
+async def test_a_caller_that_leaves_between_two_steps_gives_the_reader_back() -> None:
+    async with serving() as caller:
+        async with caller.socket() as stepping:
+            assert 0 == (await told(stepping, STEP1))["code"]
+        assert (200, READ) == await caller.post(BASIC)
+
+
+@in_a_loop
+async def test_nobody_goes_on_with_the_steps_of_another() -> None:
+    async with serving() as caller, caller.socket() as one, caller.socket() as two:
+        assert 0 == (await told(one, STEP1))["code"]
+        await two.send_json(STEP2)
+        assert 0 == (await told(one, STEP2))["code"]
+        assert 0 == (await told(one, STEP3))["code"]
+        assert -14 == (await two.receive_json())["code"]
+
+
+@in_a_loop
+async def test_functions_in_steps_are_not_for_http() -> None:
+    async with serving() as caller:
+        status, body = await caller.post({"id": 1, **STEP1})
+        assert (200, 1, -13) == (status, body["id"], body["code"])
+        assert [] == caller.bench.calls
+
+
+def test_the_steps_of_a_function_are_counted() -> None:
+    for name, last in LAST_STEP.items():
+        steps = [leaves_more(f"{name}_HSM_Step{step}") for step in range(1, last + 1)]
+        assert [True] * (last - 1) + [False] == steps
+    assert not leaves_more("iReadCardBas")
+    assert not leaves_more("iSomething_HSM_Step1")
+
+
+@in_a_loop
+async def test_stopping_ends_connections_and_waits_for_the_card() -> None:
+    async with serving() as caller:
+        async with caller.socket() as socket:
+            await socket.send_json(SLOW)
+            await slow_call_begun(caller.bench)
+            threading.Timer(0.01, caller.bench.slow.set).start()
+    assert 0 == caller.bench.working
+
+
+@in_a_loop
+async def test_stopping_says_goodbye() -> None:
+    async with serving() as caller:
+        async with caller.session.ws_connect(
+            f"{caller.url}/ws", protocols=["sscard.v1", f"token.{TOKEN}"]
+        ) as socket:
+            assert "sscard.v1" == socket.protocol
+            assert "ask" in await told(socket, VERIFY)
+            stopping = asyncio.create_task(caller.stop())
+            last = await socket.receive()
+            assert (WSMsgType.CLOSE, 1001) == (last.type, last.data)
+        await stopping
+
+
+# The page
+
+
+@in_a_loop
+async def test_the_page_loads_nothing_from_elsewhere_and_may_do_nothing_else() -> None:
+    async with serving() as caller:
+        for path, kind in {"/": "html", "/page.js": "javascript", "/page.css": "css"}.items():
+            async with caller.session.get(caller.url + path) as answer:
+                policy = answer.headers["Content-Security-Policy"]
+                assert (200, f"text/{kind}") == (answer.status, answer.content_type)
+                assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+                assert f" ws://127.0.0.1:{caller.port} " in policy
+                assert "frame-ancestors 'none'" in policy
+                assert "nosniff" == answer.headers["X-Content-Type-Options"]
+                assert "no-store" == answer.headers["Cache-Control"]
+                text = await answer.text()
+                assert [] == re.findall(r"https?://|<style|<script>|\son[a-z]+=|style=", text)
+
+
+def test_the_page_knows_the_functions_and_their_steps() -> None:
+    text = (Path(host.service.__file__).parent / "page" / "page.js").read_text(encoding="utf-8")
+    listed = re.findall(r'^  \["(i\w+)", "', text, re.MULTILINE)
+    steps = [f"{name}_HSM_Step{n + 1}" for name, last in LAST_STEP.items() for n in range(last)]
+    plain = {"iVerifyPIN", "iChangePIN", "iReadDebitRecord", *LAST_STEP}
+    assert sorted({*plain, *steps}) == sorted(listed)
