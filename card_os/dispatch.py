@@ -137,6 +137,10 @@ class Context:
         """
         return self.session.directory.keeper(kid).keys.find(kid, usage, version)
 
+    def holds(self, kid: int, usage: KeyUsage) -> bool:
+        """Whether there is such a key for one usage, seen from the current DF."""
+        return self.session.directory.keeper(kid).keys.holds(kid, usage)
+
     def take_challenge(self) -> bytes:
         """What GET CHALLENGE gave last, 8 bytes, for one use. StatusError 6984 without one."""
         challenge, self.session.challenge = self.session.challenge, b""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from apdu.wire.hrss.application import SSSE_NAME
-from card_os.commands import administration, authentication, files
+from card_os.commands import administration, authentication, blocking, files
 from card_os.dispatch import Application, CommandTable
 
 HRSS = Application(
@@ -15,7 +15,8 @@ HRSS = Application(
         authentication.challenge,
         authentication.pin,
         authentication.keys,
+        blocking.commands,
         administration.commands,
     ),
-    messaging=authentication.stk_messaging,
+    messaging=authentication.messaging,
 )

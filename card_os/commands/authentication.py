@@ -14,6 +14,9 @@ from apdu.wire.codes import is_pin
 from apdu.wire.form import CommandForm
 from apdu.wire.hrss.application import PIN_REFERENCE
 from apdu.wire.hrss.commands import (
+    APPLICATION_BLOCK,
+    APPLICATION_UNBLOCK,
+    CARD_BLOCK,
     CHANGE_PIN,
     EXTERNAL_AUTHENTICATE,
     INTERNAL_AUTHENTICATE,
@@ -25,7 +28,7 @@ from apdu.wire.hrss.commands import (
     PinService,
     PinServiceRef,
 )
-from apdu.wire.hrss.keys import LOCAL_STK, PUK, STK
+from apdu.wire.hrss.keys import BK, LOCAL_LK, LOCAL_STK, PUK, STK
 from apdu.wire.iso7816 import GET_CHALLENGE, VERIFY, PinRef
 from apdu.wire.perso import KeyUsage
 from card_os.access import Rule, key_proof, rule
@@ -37,6 +40,7 @@ CHALLENGE_LENGTHS: Final = (4, 8, 16)
 USUAL_CHALLENGE: Final = 8
 
 _PUK_SHOWN: Final = rule(Key(PUK))
+_OF_FILES: Final = ((LOCAL_STK, KeyUsage.MESSAGING), (STK, KeyUsage.MESSAGING))
 
 challenge = CommandTable()
 pin = CommandTable()
@@ -134,14 +138,23 @@ def _version(given: bytes) -> int | None:
     return given[0] if given else None
 
 
-def stk_messaging(ctx: Context, form: CommandForm[Any, Any, Any]) -> Messaging:
-    """Under an STK and the challenge: that of the DF to which belongs what the command changes.
+_KEYS_OF: Final[dict[CommandForm[Any, Any, Any], tuple[tuple[int, KeyUsage], ...]]] = {
+    PIN_CHANGE_UNBLOCK: ((STK, KeyUsage.MESSAGING),),
+    APPLICATION_BLOCK: ((LOCAL_LK, KeyUsage.LOCK), *_OF_FILES),
+    APPLICATION_UNBLOCK: ((LOCAL_LK, KeyUsage.LOCK), *_OF_FILES),
+    CARD_BLOCK: ((BK, KeyUsage.CARD_BLOCK),),
+}
+"""What a command that is not about files is protected by; else `_OF_FILES`. The PIN and the card as
+a whole are the application's, what stands in a DF may have a key of its own (profile choices
+`messaging-key`, `block-key`, `card-block-key`)."""
 
-    The PIN is the application's; files are the current DF's, which may have an STK of its own
-    (profile choice `messaging-key`).
-    """
+
+def messaging(ctx: Context, form: CommandForm[Any, Any, Any]) -> Messaging:
+    """Under the challenge and the first of the command's keys that there is."""
     factor = ctx.take_challenge()
-    keys = ctx.session.directory.keys
-    local = form is not PIN_CHANGE_UNBLOCK and keys.holds(LOCAL_STK, KeyUsage.MESSAGING)
-    key = ctx.key(LOCAL_STK if local else STK, KeyUsage.MESSAGING)
-    return challenge_messaging(key.cipher, factor)
+    *others, (kid, usage) = _KEYS_OF.get(form, _OF_FILES)
+    for other in others:
+        if ctx.holds(*other):
+            kid, usage = other
+            break
+    return challenge_messaging(ctx.key(kid, usage).cipher, factor)

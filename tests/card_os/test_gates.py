@@ -28,6 +28,9 @@ from apdu.command import encode
 from apdu.wire.access import NEVER
 from apdu.wire.form import CommandForm
 from apdu.wire.hrss.commands import (
+    APPLICATION_BLOCK,
+    APPLICATION_UNBLOCK,
+    CARD_BLOCK,
     CHANGE_PIN,
     EXTERNAL_AUTHENTICATE,
     INTERNAL_AUTHENTICATE,
@@ -68,6 +71,9 @@ FILE_COMMANDS = [
     GET_CHALLENGE,
 ]
 ADMINISTRATION = [CREATE_FILE, WRITE_KEY, ACTIVATE_FILE, DEACTIVATE_FILE, TERMINATE_DF]
+BLOCKING = [APPLICATION_BLOCK, APPLICATION_UNBLOCK, CARD_BLOCK]
+MUST_BE_PROTECTED = [PIN_CHANGE_UNBLOCK, *BLOCKING]
+"""Commands that come here bare, and so get no further than to the gate of messaging."""
 COMMANDS: dict[str, list[CommandForm[Any, Any, Any]]] = {
     "MF": [*FILE_COMMANDS, *ADMINISTRATION],
     "HRSS": [
@@ -78,6 +84,7 @@ COMMANDS: dict[str, list[CommandForm[Any, Any, Any]]] = {
         PIN_CHANGE_UNBLOCK,
         INTERNAL_AUTHENTICATE,
         EXTERNAL_AUTHENTICATE,
+        *BLOCKING,
     ],
     "DEBIT": [*FILE_COMMANDS, *ADMINISTRATION],
 }
@@ -113,9 +120,9 @@ STATUS = {
 }
 CLOSED_SFI = {"MF": 2, "HRSS": 8, "DEBIT": 6}
 """A transparent file that nobody may use as things are on the bench."""
-PROTECTED = (UPDATE_BINARY, UPDATE_RECORD, APPEND_RECORD, PIN_CHANGE_UNBLOCK)
+PROTECTED = (UPDATE_BINARY, UPDATE_RECORD, APPEND_RECORD, *MUST_BE_PROTECTED)
 """Commands that may, or must, come under secure messaging, in the application that has it."""
-OPEN_IN_LIFE = (SELECT, GET_RESPONSE, GET_CHALLENGE)
+OPEN_IN_LIFE = (SELECT, GET_RESPONSE, GET_CHALLENGE, *BLOCKING)
 """Commands that a blocked application still takes."""
 WRONG_P1P2 = 0xFF07
 """P1-P2 that no command takes."""
@@ -168,7 +175,7 @@ def possible(form: CommandForm[Any, Any, Any], context: str) -> list[Gate]:
     if form in ADMINISTRATION or (form not in OPEN_IN_LIFE and context != "MF"):
         gates.append(Gate.LIFE)
     gates.append(Gate.CHAIN)
-    if form is PIN_CHANGE_UNBLOCK:  # it comes here bare, so it gets no further
+    if form in MUST_BE_PROTECTED:
         return [*gates, Gate.MESSAGING]
     gates += [Gate.CASE, Gate.PARAMETERS]
     if form in (CREATE_FILE, WRITE_KEY, CHANGE_PIN):
@@ -261,7 +268,7 @@ def test_behind_the_gates_the_handler_answers(context: str) -> None:
         GET_RESPONSE: 0x6985,
         VERIFY: 0x6A88,
         CHANGE_PIN: 0x63C5,
-        PIN_CHANGE_UNBLOCK: 0x6987,
+        **dict.fromkeys(MUST_BE_PROTECTED, 0x6987),
         INTERNAL_AUTHENTICATE: 0x6A88,
         EXTERNAL_AUTHENTICATE: 0x6984,
     }

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_gates import ADMINISTRATION, COMMANDS, CONTEXTS, PROTECTED, good
+from test_gates import (
+    ADMINISTRATION,
+    COMMANDS,
+    CONTEXTS,
+    MUST_BE_PROTECTED,
+    PROTECTED,
+    good,
+)
 from testbench import (
     SELECT_HRSS,
     SELECT_MF,
@@ -21,7 +28,6 @@ from testbench import (
 
 from apdu.command import encode
 from apdu.wire.form import RAW, CommandForm, Fixed
-from apdu.wire.hrss.commands import PIN_CHANGE_UNBLOCK
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     READ_BINARY,
@@ -124,7 +130,7 @@ def takes(form: CommandForm[Any, Any, Any], p1: int, p2: int) -> bool:
     if form is READ_RECORD:
         return p2 & 7 in (0, 4, 5)
     if form is UPDATE_RECORD:
-        return p2 & 7 in (0, 3, 4)  # with 3, P1 is judged at the file
+        return p2 & 7 in (0, 4) or (p2 & 7 == 3 and p1 == 0)
     if form is APPEND_RECORD:
         return p1 == 0 and p2 & 7 == 0
     if form in (READ_BINARY, UPDATE_BINARY):
@@ -141,7 +147,7 @@ def headers(form: CommandForm[Any, Any, Any]) -> Iterator[tuple[int, int]]:
             yield p1, p2
 
 
-BARE = [form for form in COMMANDS["HRSS"] if form is not PIN_CHANGE_UNBLOCK]
+BARE = [form for form in COMMANDS["HRSS"] if form not in MUST_BE_PROTECTED]
 """What comes without secure messaging, which is judged before P1-P2."""
 
 

@@ -15,8 +15,9 @@ from apdu.wire.perso import KeyUsage
 
 LEVELS_SHIFT: Final = 5
 """The upper three bits of a PSAM usage byte are the levels of diversification."""
-IRK, STK, PUK, LOCAL_STK = 0x00, 0x02, 0x06, 0x82
-"""KIDs that commands name by themselves; `LOCAL_STK` is that of every DF below SSSE."""
+IRK, STK, BK, PUK = 0x00, 0x02, 0x05, 0x06
+LOCAL_STK, LOCAL_LK = 0x82, 0x83
+"""KIDs that commands name by themselves; STK is in every DF below SSSE, LK in DF03 and DF04."""
 
 
 @dataclass(frozen=True, slots=True)
