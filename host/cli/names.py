@@ -9,17 +9,19 @@ from datetime import date
 from typing import Final
 
 from apdu.errors import FormatError
-from apdu.tlv import SimpleTlv, Tlv
+from apdu.tlv import SimpleTlv, Tlv, parse_simple
 from apdu.wire.access import ALWAYS, NEVER, Access, AllOf, Always, AnyOf, Key, Never, Pin
 from apdu.wire.codelists import EthnicGroup, Sex
 from apdu.wire.codes import CHARSET
+from apdu.wire.fields import Coding
 from apdu.wire.hrss.application import MF_FID
 from apdu.wire.hrss.generations import DIRECTORIES, SSSE
-from apdu.wire.hrss.spec import DfSpec, EfSpec, items
+from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
 from apdu.wire.psam import PSAM
 from apdu.wire.record import Record
+from host.amounts import yuan
 from host.cli.text import packed, spaced, visible
 
 MF: Final = DfSpec(MF_FID, b"", "MF", "主文件")
@@ -45,6 +47,9 @@ DIRECTORY_ENGLISH: Final = {
     "DF02": "employment",
     "DF03": "social insurance",
     "DF04": "social insurance, medical",
+    "DF05": "extension",
+    "DF06": "extension",
+    "DF07": "personnel",
     "debit": "the bank's application",
     "PSE": "list of payment applications, contact",
     "PPSE": "list of payment applications, contactless",
@@ -148,21 +153,38 @@ def condition_words(condition: Access, directory: DfSpec) -> str:
             return " or ".join(condition_words(part, directory) for part in parts)
 
 
-def shown_items(content: type[Record], found: list[SimpleTlv]) -> Iterator[Shown]:
+def shown_items(content: type[Record], found: list[SimpleTlv], depth: int = 0) -> Iterator[Shown]:
     """The items of an HRSS file; one that is not as declared is shown raw, with the reason."""
     declared = {item.tag: item for item in items(content)}
     for each in found:
         item = declared.get(each.tag)
         if item is None:
-            yield Shown(f"{each.tag:02X}", "not of this file", "", spaced(each.value))
+            yield Shown(f"{each.tag:02X}", "not of this file", "", spaced(each.value), depth=depth)
             continue
         english = _ITEM_ENGLISH.get(item.name, item.name.replace("_", " "))
+        if item.layout is not None:
+            yield from _shown_group(item, english, each, depth)
+            continue
         try:
-            value = value_words(item.name, content.parse_field(item.name, bytes(each)))
-            meaning = code_words(item.name, value)
+            value, meaning = value_words(
+                item.name, content.parse_field(item.name, bytes(each)), item.coding
+            )
         except FormatError as error:
             value, meaning = spaced(each.value), f"raw: {str(error).partition(': ')[2]}"
-        yield Shown(f"{item.tag:02X}", english, item.chinese, value, meaning)
+        yield Shown(f"{each.tag:02X}", english, item.chinese, value, meaning, depth)
+
+
+def _shown_group(item: Item, english: str, found: SimpleTlv, depth: int) -> Iterator[Shown]:
+    """A record whose value is items again (B-TLV)."""
+    tag = f"{found.tag:02X}"
+    try:
+        parts = parse_simple(found.value)
+    except FormatError:
+        yield Shown(tag, english, item.chinese, spaced(found.value), "raw: no items", depth)
+        return
+    yield Shown(tag, english, item.chinese, None, depth=depth)
+    if item.layout is not None:
+        yield from shown_items(item.layout, parts, depth + 1)
 
 
 def shown_objects(objects: list[Tlv] | tuple[Tlv, ...], depth: int = 0) -> Iterator[Shown]:
@@ -175,28 +197,27 @@ def shown_objects(objects: list[Tlv] | tuple[Tlv, ...], depth: int = 0) -> Itera
         yield from shown_objects(each.children, depth + 1)
 
 
-def value_words(name: str, value: object) -> str:
-    """The value of an HRSS item; empty when it has none."""
+_IN_LISTS: Final = frozenset({"sex", "ethnic_group"})
+
+
+def value_words(name: str, value: object, coding: Coding | None = None) -> tuple[str, str]:
+    """The value of an HRSS item, empty when it has none, and what it stands for."""
     match value:
         case None:
-            return ""
+            return "", ""
         case date():
-            return value.isoformat()
+            return value.isoformat(), ""
+        case Sex() | EthnicGroup():
+            return value.code, f"{value.chinese} {value.english}"
+        case int() if coding is Coding.DEC:
+            return str(value), f"{yuan(value)} yuan"
         case bytes() if name == "identification":
             # Region, RID, number of the card, MAC.
-            return " ".join(packed(value[a:b]) for a, b in ((0, 3), (3, 8), (8, 12), (12, 16)))
+            cuts = ((0, 3), (3, 8), (8, 12), (12, 16))
+            return " ".join(packed(value[a:b]) for a, b in cuts), ""
         case bytes():
-            return packed(value)
+            return packed(value), ""
+        case str() if name in _IN_LISTS and value:
+            return visible(value), "not a code of its list"
         case _:
-            return visible(str(value))
-
-
-def code_words(name: str, code: str) -> str:
-    """What a code stands for, where the item is one."""
-    lists: dict[str, type[Sex] | type[EthnicGroup]] = {"sex": Sex, "ethnic_group": EthnicGroup}
-    if name not in lists or not code:
-        return ""
-    for member in lists[name]:
-        if member.code == code:
-            return f"{member.chinese} {member.english}"
-    return "not a code of its list"
+            return visible(str(value)), ""

@@ -79,8 +79,8 @@ def read(stage: Stage) -> str:
     holder = stage.holder
     _agree(found.number, holder.number, "identity number")
     _agree(found.full_name, holder.name, "name")
-    _agree(found.sex, holder.sex.code, "sex")
-    _agree(found.ethnic_group, holder.ethnic_group.code, "ethnic group")
+    _agree(found.sex, holder.sex, "sex")
+    _agree(found.ethnic_group, holder.ethnic_group, "ethnic group")
     _agree(found.birthplace, holder.birthplace, "birthplace")
     _agree(found.born, holder.birth_date, "birth date")
     _agree(issuer.issued, holder.issue_date, "issue date")

@@ -109,7 +109,9 @@ def test_the_same_command_means_another_file_in_another_directory() -> None:
     inside = [(SELECT_SSSE.hex(), "9000"), ("00A4000002DF01", "9000")]
     assert "issuer" in explained(inside[0], read).meaning
     assert "household" in explained(*inside, read).meaning
-    assert "the file with SFI 5" in explained(*inside, ("00A4000002DF02", "6107"), read).meaning
+    beside = (*inside, ("00A4000002DF02", "6107"))
+    assert "skills" in explained(*beside, read).meaning
+    assert "the file with SFI 3" in explained(*beside, ("00B2011D00", "6A82")).meaning
 
 
 def test_a_refused_select_leads_nowhere() -> None:

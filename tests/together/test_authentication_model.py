@@ -355,10 +355,10 @@ class Terminal(RuleBasedStateMachine):
             return
         left = 0x63C0 | self.pin_tries if self.pin_tries else 0x6983
         assert (0x9000 if Pin(0) in self.proven else left) == asked
-        self.desk.directory = self.place
+        here = self.desk.directory = self.desk.generation.directory(self.place.label)
         assert self.desk.access() == {
             (file.sfi, may): holds(condition, self.proven)
-            for file in self.place.files
+            for file in here.files
             for may, condition in (("read", file.read), ("update", file.update))
         }
         if self.place is DF01:

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from commandline import PLAIN, ROOT, SELECT, sscard
+from keybench import GENERATION_OF
 from secretscan import PAN, Watch, is_random, leaks
 
 from apdu.crypto.pinblock import build_iso_0
@@ -253,7 +254,7 @@ class Bench:
         self.keys = MemoryKeys(suite=suite)
         self.log: list[Exchange] = []
         card = blank_chip(seeded(7, TEST_DAY))
-        personalise(self._card(card), TEST_HOLDER, self.keys)
+        personalise(self._card(card), TEST_HOLDER, self.keys, GENERATION_OF[suite.number])
         self.client = HrssClient(self._card(card))
         self.psam = self._card(issue_test_psam(self.keys))
         unique = self.client.card.channel.atr[-8:]

@@ -32,6 +32,8 @@ class Item(NamedTuple):
     repeats: int = 1
     """Records with this tag, one behind the other."""
     parts: tuple[Item, ...] = ()
+    layout: type[Record] | None = None
+    """Of a group: the layout of one of its repeats."""
 
 
 def items(content: type[Record]) -> tuple[Item, ...]:
@@ -42,9 +44,8 @@ def items(content: type[Record]) -> tuple[Item, ...]:
         size = content.declaration()._subcons[field.name].sizeof() // kind.count
         value = size if kind.tag is None else size - 2
         parts = () if kind.layout is None else items(kind.layout)
-        found.append(
-            Item(field.name, kind.tag, value, kind.chinese, kind.coding, kind.count, parts)
-        )
+        what = (field.name, kind.tag, value, kind.chinese, kind.coding)
+        found.append(Item(*what, kind.count, parts, kind.layout))
     return tuple(found)
 
 
