@@ -126,7 +126,10 @@ class Record(Layout):
     @classmethod
     def byte_length(cls) -> int:
         """Bytes of a layout whose fields all have a fixed length."""
-        return int(cls.declaration().sizeof())
+        try:
+            return _LENGTHS[cls]
+        except KeyError:
+            return _LENGTHS.setdefault(cls, int(cls.declaration().sizeof()))
 
 
 class BitRecord(Layout):
@@ -157,6 +160,7 @@ class BitRecord(Layout):
 
 
 _DECLARATIONS: dict[type, Any] = {}
+_LENGTHS: dict[type, int] = {}
 _PLANS: dict[type, Plan | None] = {}
 _TABLES: dict[type, dict[int, Any]] = {}
 

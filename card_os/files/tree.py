@@ -95,6 +95,11 @@ class Directory:
 
 
 @lru_cache(maxsize=1024)
+def _object_head(raw: bytes) -> ObjectHead:
+    return ObjectHead.parse(raw)
+
+
+@lru_cache(maxsize=1024)
 def _file_header(raw: bytes) -> FileHeader:
     return FileHeader.parse(raw)
 
@@ -165,7 +170,7 @@ class Tree:
 
     def _take(self, at: int) -> int:
         """Mount the object at this place; return where the next one is."""
-        head = ObjectHead.parse(self._nvm.read(at, HEAD))
+        head = _object_head(self._nvm.read(at, HEAD))
         header_at = at + HEAD
         body_at = header_at + head.header
         end = body_at + head.body
