@@ -13,9 +13,11 @@ from apdu.sw import SW
 from apdu.tlv import parse_simple
 from apdu.wire.hrss.generations import SSSE
 from apdu.wire.hrss.spec import DfSpec, EfSpec
+from apdu.wire.hrss.ssse import HOLDER, ISSUER
 from apdu.wire.iso7816 import SELECT, Selection
 from host.card import Card
 from host.cli.names import APPLICATIONS, Shown, shown_items
+from host.cli.psam_info import PsamReport, is_psam, psam_report
 from host.cli.text import packed, spaced
 from host.clients.hrss import HrssClient
 from host.faults import CardMisspoke, CardRefused, NotFound
@@ -109,20 +111,23 @@ class CardReport:
         }
 
 
-def report(card: Card) -> CardReport:
-    """Ask the card. Raises CardFault only when it cannot be talked to."""
+def report(card: Card) -> CardReport | PsamReport:
+    """Ask the card, which may be a PSAM. Raises CardFault only when it cannot be talked to."""
     atr = card.channel.atr
+    reset = tuple(_reset_words(atr))
     with card.transaction():
+        if is_psam(card):
+            return psam_report(card, atr, reset)
         found = tuple(_presence(card, each) for each in APPLICATIONS)
-        plain = CardReport(atr, tuple(_reset_words(atr)), found)
+        plain = CardReport(atr, reset, found)
         if not any(each.found and each.application is SSSE for each in found):
             return plain
         try:
             client = HrssClient(card)
         except CardRefused as error:
-            blocked = tuple(Content(file, trouble=str(error)) for file in SSSE.files)
+            blocked = tuple(Content(file, trouble=str(error)) for file in (ISSUER, HOLDER))
             return replace(plain, files=blocked, pin=PinState(False, None, str(error)))
-        files = tuple(_content(client, file) for file in SSSE.files)
+        files = tuple(_content(client, file) for file in (ISSUER, _holder_file(client)))
         return replace(plain, files=files, pin=_pin(client))
 
 
@@ -150,6 +155,14 @@ def _presence(card: Card, application: DfSpec) -> Presence:
     except (CardRefused, CardMisspoke) as error:
         return Presence(application, False, str(error))
     return Presence(application, True, "blocked" if reply.sw == SW.FILE_DEACTIVATED else "")
+
+
+def _holder_file(client: HrssClient) -> EfSpec:
+    """EF06 as the card's generation has it; one that does not say its generation counts as 2.0."""
+    try:
+        return client.generation().file("SSSE", HOLDER.sfi)
+    except (CardRefused, CardMisspoke):
+        return HOLDER
 
 
 def _content(client: HrssClient, file: EfSpec) -> Content:

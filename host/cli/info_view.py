@@ -10,11 +10,12 @@ from rich.text import Text
 
 from host.cli.info import CardReport, Content, Presence
 from host.cli.names import DIRECTORY_ENGLISH, file_words
+from host.cli.psam_info import PsamReport
 from host.cli.render import Signs, console, hex_lines, items_table, put
 from host.cli.text import spaced, visible
 
 
-def show(report: CardReport) -> None:
+def show(report: CardReport | PsamReport) -> None:
     """Write the report to standard output."""
     out = console()
 
@@ -30,6 +31,9 @@ def show(report: CardReport) -> None:
         hex_lines(spaced(report.atr), out.width),
         items_table(report.reset),
     )
+    if isinstance(report, PsamReport):
+        section("PSAM  终端安全存取模块", *_facts(report))
+        return
     section("Applications  应用", _applications(report.applications, signs))
     for content in report.files:
         section(file_words(content.file), *_content(content, out.width))
@@ -40,6 +44,12 @@ def show(report: CardReport) -> None:
         )
     else:
         section("PIN  个人密码", Text(report.pin.words, "bold"))
+
+
+def _facts(report: PsamReport) -> list[RenderableType]:
+    if report.facts is None:
+        return [Text(visible(report.trouble), "bold red")]
+    return [items_table(list(report.facts.words()))]
 
 
 def _applications(found: tuple[Presence, ...], signs: Signs) -> Table:
