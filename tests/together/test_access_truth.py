@@ -1,142 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole truth table of access: each file, operation and combination of proofs of issued cards.
 
-What is expected is in vectors/cards/hrss_access.json (`accesstable`), what is sent stands here
-byte by byte; proofs are VERIFY and EXTERNAL AUTHENTICATE with the card's own keys.
+What is expected is in vectors/cards/hrss_access.json (`accesstable`), what is sent in
+`accessbench`; proofs are VERIFY and EXTERNAL AUTHENTICATE with the card's own keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import pytest
+from accessbench import OK, REFUSED, Outcome, attempt, card_of, operations, prove
 from accesstable import (
     GENERATIONS,
     LABELS,
     PLACES,
     Situation,
-    TableFile,
     files,
-    is_open,
     keys,
     namesakes,
     provable,
     situations,
     subsets,
 )
-from keybench import PIN, SM4, TDES, Desk, issued_cells
+from keybench import PIN, Desk
 from testbench import SELECT_DEBIT, SELECT_HRSS, command, select_df, sw, verify
 
 from apdu.wire.hrss.generations import GENERATIONS as SPECIFIED
 from apdu.wire.iso7816 import READ_RECORD, UPDATE_RECORD, RecordRef, RecordTarget
 from card_os.chip import Chip
-from card_os.nvm import JOURNAL_SIZE, Flash
+from card_os.nvm import JOURNAL_SIZE
 
 every_place = pytest.mark.parametrize(("generation", "label"), PLACES)
-OK, NO_RECORD, NO_SPACE, REFUSED = 0x9000, 0x6A83, 0x6A84, 0x6982
-Build = Callable[[TableFile, int], bytes]
-"""A command to a file, by its SFI or (0) as the current EF."""
-
-
-def p2(sfi: int, mode: int) -> int:
-    return sfi << 3 | mode
-
-
-def written(ins: int, p1: int, p2: int, data: bytes) -> bytes:
-    return bytes((0x00, ins, p1, p2, len(data))) + data
-
-
-def read_record(p1: int, mode: int) -> Build:
-    """With an extended Le, for the files that are longer than 256 bytes."""
-    return lambda file, sfi: bytes((0x00, 0xB2, p1, p2(sfi, mode), 0, 0, 0))
-
-
-def read_by_tag(file: TableFile, sfi: int) -> bytes:
-    return bytes((0x00, 0xB2, file.items[0].tag, p2(sfi, 0), 0))
-
-
-def read_binary(file: TableFile, sfi: int) -> bytes:
-    return bytes((0x00, 0xB0, 0x80 | sfi if sfi else 0x00, 0x00, 0x00))
-
-
-def record_of(file: TableFile) -> bytes:
-    """A record that fits: the first item of a TLV file as it is, or zeros."""
-    return file.contents()[0] if file.structure == "tlv" else bytes(file.size if file.items else 8)
-
-
-def update_record(p1: int, mode: int) -> Build:
-    return lambda file, sfi: written(0xDC, p1, p2(sfi, mode), record_of(file))
-
-
-def update_by_tag(file: TableFile, sfi: int) -> bytes:
-    return written(0xDC, file.items[0].tag, p2(sfi, 0), record_of(file))
-
-
-def append_record(file: TableFile, sfi: int) -> bytes:
-    return written(0xE2, 0x00, p2(sfi, 0), record_of(file))
-
-
-def update_binary(file: TableFile, sfi: int) -> bytes:
-    return written(0xD6, 0x80 | sfi if sfi else 0x00, 0x00, file.contents()[0][:8])
-
-
-READS: dict[str, dict[str, tuple[Build, set[int]]]] = {
-    "tlv": {
-        "READ RECORD by number": (read_record(1, 4), {OK}),
-        "READ RECORD by tag": (read_by_tag, {OK}),
-        "READ RECORD all": (read_record(1, 5), {OK}),
-    },
-    "transparent": {"READ BINARY": (read_binary, {OK})},
-    "cyclic": {
-        "READ RECORD by number": (read_record(1, 4), {OK, NO_RECORD}),
-        "READ RECORD all": (read_record(1, 5), {OK, NO_RECORD}),
-    },
-    "records": {
-        "READ RECORD by number": (read_record(1, 4), {OK, NO_RECORD}),
-        "READ RECORD all": (read_record(1, 5), {OK, NO_RECORD}),
-    },
-}
-UPDATES: dict[str, dict[str, tuple[Build, set[int]]]] = {
-    "tlv": {
-        "UPDATE RECORD by number": (update_record(1, 4), {OK}),
-        "UPDATE RECORD by tag": (update_by_tag, {OK}),
-        "APPEND RECORD": (append_record, {NO_SPACE}),
-    },
-    "transparent": {"UPDATE BINARY": (update_binary, {OK})},
-    "cyclic": {
-        "UPDATE RECORD by number": (update_record(1, 4), {OK, NO_RECORD}),
-        "UPDATE RECORD previous": (update_record(0, 3), {OK}),
-        "APPEND RECORD": (append_record, {OK}),
-    },
-    "records": {
-        "UPDATE RECORD by number": (update_record(1, 4), {OK, NO_RECORD}),
-        "APPEND RECORD": (append_record, {OK}),
-    },
-}
-"""By structure: what reads and what writes, and what the card says to who may."""
-
-
-def operations(file: TableFile) -> Iterator[tuple[str, Build, set[int], bool]]:
-    """Name, command, expected words and whether it only reads."""
-    for name, (build, words) in READS[file.structure].items():
-        yield name, build, words, True
-    for name, (build, words) in UPDATES[file.structure].items():
-        yield name, build, words, False
-
-
-def card_of(generation: str) -> Desk:
-    suite = SM4 if generation == "3.0" else TDES
-    return Desk(suite, Flash(bytearray(issued_cells(suite, generation))))
 
 
 def come_to(desk: Desk, label: str, situation: Situation) -> None:
     """Begin anew, prove what the situation asks for, and end in the directory."""
     desk.go(situation.elsewhere[0] if situation.elsewhere else label)
     if situation.elsewhere:
-        assert OK == desk.authenticate(situation.elsewhere[1])
+        prove(desk, [situation.elsewhere[1]])
         assert OK == desk.send(select_df(int(label, 16)))
-    for name in sorted(situation.proven):
-        assert OK == (desk.send(verify(PIN)) if name == "PIN" else desk.authenticate(name)), name
+    prove(desk, situation.proven)
 
 
 class Trial:
@@ -148,8 +50,7 @@ class Trial:
         self.desk = card_of(generation)
         self.made = self.memory()
         self.wrong: list[str] = []
-        self.seen: set[tuple[str, str, bool]] = set()
-        """File, operation, and whether it was granted."""
+        self.seen: set[Outcome] = set()
 
     def memory(self) -> bytes:
         return bytes(self.desk.flash.cells[JOURNAL_SIZE:])
@@ -166,18 +67,9 @@ class Trial:
         self.attempt(situation, granted=True)
 
     def attempt(self, situation: Situation, *, granted: bool) -> None:
-        """All operations that the table refuses, or all that it grants; by SFI and without."""
-        for file in self.files:
-            for name, build, words, reads in operations(file):
-                rule = file.read if reads else file.update
-                if granted != is_open(rule, situation.proven):
-                    continue
-                self.desk.send(bytes.fromhex(f"00A4020002{file.ef}"))
-                found = {self.desk.send(build(file, sfi)) for sfi in (file.sfi, 0)}
-                if not found <= (words if granted else {REFUSED}):
-                    words_found = " ".join(f"{each:04X}" for each in found)
-                    self.wrong.append(f"{situation}: {name} of {file.ef}: {words_found}")
-                self.seen.add((file.ef, name, granted))
+        for tried, wrong in attempt(self.desk, self.files, situation.proven, granted=granted):
+            self.seen.add(tried)
+            self.wrong += [f"{situation}: {tried}: {word:04X}" for word in wrong]
 
 
 @every_place

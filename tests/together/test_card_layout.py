@@ -11,16 +11,16 @@ from functools import cache
 from typing import Any
 
 import pytest
+from accessbench import card_of, prove
 from accesstable import GENERATIONS, PLACES, TableFile, TableItem, files, keys, provable
-from keybench import PIN, SM4, TDES, Desk, external, issued_cells
-from testbench import send_all, verify
+from keybench import Desk, external
 
 from apdu.wire.hrss.generations import GENERATIONS as SPECIFIED
 from apdu.wire.hrss.spec import Item, items
 from apdu.wire.perso import FileHeader, FileKind
 from card_os.chip import ROM
 from card_os.files.tree import Directory, Tree
-from card_os.nvm import Flash, Nvm
+from card_os.nvm import Nvm
 
 every_place = pytest.mark.parametrize(("generation", "label"), PLACES)
 KINDS = {
@@ -56,18 +56,11 @@ OWN = {0x01: 8, 0x04: 1}
 VERSIONS = {"1.0": b"1.0\0", "2.0": b"2.00", "3.0": b"3.00"}
 
 
-def flash_of(generation: str) -> Flash:
-    suite = SM4 if generation == "3.0" else TDES
-    return Flash(bytearray(issued_cells(suite, generation)))
-
-
 def desk_at(generation: str, label: str) -> Desk:
     """In a directory, with everything proven that can be."""
-    desk = Desk(SM4 if generation == "3.0" else TDES, flash_of(generation))
+    desk = card_of(generation)
     desk.go(label)
-    send_all(desk.chip, [verify(PIN)])
-    for name in sorted(provable(generation, label)):
-        assert 0x9000 == desk.authenticate(name)
+    prove(desk, {"PIN", *provable(generation, label)})
     return desk
 
 
@@ -83,7 +76,7 @@ def read(desk: Desk, file: TableFile) -> bytes:
 @cache
 def mounted(generation: str, label: str) -> Directory:
     """A directory as the chip finds it in its memory."""
-    flash = flash_of(generation)
+    flash = card_of(generation).flash
     tree = Tree(Nvm(flash), len(flash.cells), tuple(application.name for application in ROM))
     (found,) = (
         each
@@ -239,7 +232,7 @@ def test_the_local_file_takes_eight_records_of_its_room(generation: str) -> None
 @every_place
 def test_a_directory_has_the_keys_of_the_table_and_no_others(generation: str, label: str) -> None:
     """EXTERNAL AUTHENTICATE says which numbers there are: 6A88 none, 6985 not for this."""
-    desk = Desk(SM4 if generation == "3.0" else TDES, flash_of(generation))
+    desk = card_of(generation)
     desk.go(label)
     found = {}
     for kid in range(0x100):
