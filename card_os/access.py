@@ -9,6 +9,7 @@ wholly there.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain, product
 from math import prod
 
@@ -43,6 +44,7 @@ def without_local(status: SecurityStatus) -> SecurityStatus:
     return frozenset(proof for proof in status if not proof & LOCAL)
 
 
+@lru_cache(maxsize=256)
 def rule(condition: Access) -> Rule:
     """A condition in the form that is quick to judge. FormatError when it has too many ways."""
     match condition:

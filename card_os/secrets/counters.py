@@ -17,12 +17,18 @@ MAX_TRIES: Final = 15
 
 _ROWS: Final = [((1 << left) - 1).to_bytes(SIZE) for left in range(MAX_TRIES + 1)]
 """The row of each number of tries."""
+_STEPS: Final = [(0, b"", b"")] + [
+    (byte, _ROWS[left - 1][byte : byte + 1], _ROWS[left][byte : byte + 1])
+    for left in range(1, MAX_TRIES + 1)
+    for byte in [1 if left <= 8 else 0]
+]
+"""For each number of tries: which byte has its bit, that byte without the bit and with it."""
 
 
 class TryCounter:
     """The tries left of one PIN or key. `left` is what memory says, read when power came."""
 
-    __slots__ = ("_at", "_nvm", "_steps", "left", "limit")
+    __slots__ = ("_at", "_nvm", "left", "limit")
 
     def __init__(self, nvm: Nvm, at: int, limit: int) -> None:
         self._nvm = nvm
@@ -30,26 +36,20 @@ class TryCounter:
         self.limit = limit
         row = int.from_bytes(nvm.read(at, SIZE))
         self.left = min((row ^ row + 1).bit_length() - 1, limit)
-        # For each number of tries: the byte that has its bit, without that bit and with it.
-        self._steps = [
-            (at + byte, _ROWS[left - 1][byte : byte + 1], _ROWS[left][byte : byte + 1])
-            for left in range(1, limit + 1)
-            for byte in [1 if left <= 8 else 0]
-        ]
 
     def pay(self) -> None:
         """Durably make it one try less."""
-        left = self.left - 1
-        at, without, _ = self._steps[left]
-        self._nvm.write_bit(at, without)
-        self.left = left
+        left = self.left
+        byte, without, _ = _STEPS[left]
+        self._nvm.write_bit(self._at + byte, without)
+        self.left = left - 1
 
     def give_back(self) -> None:
         """All tries again, after one was paid."""
         limit = self.limit
         if self.left == limit - 1:  # the usual case changes one bit
-            at, _, whole = self._steps[-1]
-            self._nvm.write_bit(at, whole)
+            byte, _, whole = _STEPS[limit]
+            self._nvm.write_bit(self._at + byte, whole)
             self.left = limit
         else:
             self.fill()
