@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from apdu.wire.hrss.application import SSSE_NAME
-from card_os.commands import administration, authentication, blocking, files
+from card_os.commands import administration, authentication, blocking, files, medical
 from card_os.dispatch import Application, CommandTable
 
 HRSS = Application(
@@ -16,6 +16,7 @@ HRSS = Application(
         authentication.pin,
         authentication.keys,
         blocking.commands,
+        medical.commands,
         administration.commands,
     ),
     messaging=authentication.messaging,

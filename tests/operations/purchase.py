@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cryptograms of a purchase from the medical account. Their input is given as it is written."""
+"""The cryptograms of a purchase from the medical account, and of a load of it. Their input is
+given as it is written."""
 
 from __future__ import annotations
 
@@ -7,7 +8,14 @@ from typing import Any
 
 from apdu.crypto import purchase
 from apdu.crypto.suite import BlockKey
-from apdu.wire.purchase import Mac1Input, Mac2Input, TacInput
+from apdu.wire.purchase import (
+    LoadMac1Input,
+    LoadMac2Input,
+    LoadTacInput,
+    Mac1Input,
+    Mac2Input,
+    TacInput,
+)
 from operations import Operation, upper
 from operations.blocks import key_of
 
@@ -35,9 +43,36 @@ def _tac(suite: str, dtk: str, data: str) -> dict[str, Any]:
     return {"out": upper(purchase.tac(key_of(suite, dtk), TacInput.parse(bytes.fromhex(data))))}
 
 
+def _load_session(suite: str, dlk: str, random: str, card: str) -> BlockKey:
+    return purchase.load_key(key_of(suite, dlk), bytes.fromhex(random), bytes.fromhex(card))
+
+
+def _load_key(**given: str) -> dict[str, Any]:
+    return {"check": upper(_load_session(**given).check_value())}
+
+
+def _load_mac1(data: str, **given: str) -> dict[str, Any]:
+    asked = LoadMac1Input.parse(bytes.fromhex(data))
+    return {"out": upper(purchase.load_mac1(_load_session(**given), asked))}
+
+
+def _load_mac2(data: str, **given: str) -> dict[str, Any]:
+    allowed = LoadMac2Input.parse(bytes.fromhex(data))
+    return {"out": upper(purchase.load_mac2(_load_session(**given), allowed))}
+
+
+def _load_tac(suite: str, dtk: str, data: str) -> dict[str, Any]:
+    booked = LoadTacInput.parse(bytes.fromhex(data))
+    return {"out": upper(purchase.load_tac(key_of(suite, dtk), booked))}
+
+
 OPERATIONS: dict[str, Operation] = {
     "purchase.purchase_key": _purchase_key,
     "purchase.mac1": _mac1,
     "purchase.mac2": _mac2,
     "purchase.tac": _tac,
+    "purchase.load_key": _load_key,
+    "purchase.load_mac1": _load_mac1,
+    "purchase.load_mac2": _load_mac2,
+    "purchase.load_tac": _load_tac,
 }

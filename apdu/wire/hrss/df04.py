@@ -80,12 +80,13 @@ class AccountState(Record):
     proof of what it booked last. Which file it is, and its layout, are ours.
 
     `next_sequence`, `next_load`: numbers of the next purchase and the next load; `proven`: the
-    number of the last purchase, whose `tac` and `mac2` (4 bytes each) GET TRANSACTION PROVE gives.
+    number of the last one, whose `tac` and `mac2` (4 bytes each) GET TRANSACTION PROVE gives.
+    Which of the two that was, the newest record of EF08 says; `mac2` of a load is zeros.
     """
 
     next_sequence: int = wire(named("下一脱机交易序号", uint(2)))
     next_load: int = wire(named("下一联机交易序号", uint(2)))
-    proven: int = wire(named("最近脱机交易序号", uint(2)))
+    proven: int = wire(named("最近交易序号", uint(2)))
     tac: bytes = wire(named("最近交易TAC", raw(4)))
     mac2: bytes = wire(named("最近交易MAC2", raw(4)))
 

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The medical account (医保个人账户) as DF04 keeps it: three files that change together.
+
+EF06 has the money: on cards of generation 1.0 a balance, later the totals of what was settled off
+line (脱网结算). Which of the two a card has, item 90 of EF06 says by its length. EF08 is the log,
+EF1B the numbers and the last proof.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from apdu.errors import FormatError, StatusError
+from apdu.sw import SW
+from apdu.tlv import parse_simple
+from apdu.wire.hrss.df04 import STATE, TOTALS, TRANSACTIONS, AccountState, OfflineTotals
+from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.generations import DF04
+from apdu.wire.hrss.medical import LARGEST, MAX_COUNT
+from apdu.wire.hrss.spec import EfSpec
+from apdu.wire.perso import Life
+from card_os.dispatch import Context
+from card_os.files.records import CyclicFile, ElementaryFile
+from card_os.files.tree import Directory
+from card_os.nvm import Nvm
+
+Held = AccountBalance | OfflineTotals
+_BALANCE_HEAD: Final = bytes(AccountBalance(0, 0, 0))[:2]
+"""Tag and length of the first item where the card has a balance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the files say, and the way to change all of them at once."""
+
+    held: Held = field(repr=False)
+    state: AccountState = field(repr=False)
+    _totals: ElementaryFile
+    _log: CyclicFile
+    _state: ElementaryFile
+
+    @classmethod
+    def current(cls, ctx: Context) -> Account:
+        """The account of the current DF; StatusError 6985 when that is not DF04, or has none."""
+        directory = ctx.session.directory
+        if directory.header.name != DF04.name:
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        totals, log, state = (_file(directory, file) for file in (TOTALS, TRANSACTIONS, STATE))
+        if not isinstance(log, CyclicFile):
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raw = totals.all_from(1)
+        layout = AccountBalance if raw.startswith(_BALANCE_HEAD) else OfflineTotals
+        try:
+            held: Held = layout.parse(raw)
+            numbers = AccountState.parse(state.read_binary(0, STATE.size))
+        except FormatError:
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED) from None
+        return cls(held, numbers, totals, log, state)
+
+    def newest(self) -> bytes:
+        """The newest record of the log; empty when there is none yet."""
+        return self._log.record(1) if self._log.count else b""
+
+    def book(self, nvm: Nvm, held: Held, entry: bytes, state: AccountState) -> None:
+        """Money, log, number and proof: whatever moment the power goes, all old or all new."""
+        with nvm.atomic():
+            for number, item in enumerate(parse_simple(bytes(held)), start=1):
+                self._totals.update(number, bytes(item))
+            self._log.write_newest(entry)
+            self._state.update_binary(0, bytes(state))
+        self._log.load()
+
+
+def spent(held: Held, account: int, own: int, pool: int) -> Held:
+    """What EF06 says after a purchase.
+
+    From a balance the account's part is taken, and the two annual sums rise by the others. The
+    totals rise by what the insurance has to settle later, which is account and pool (profile
+    choice `offline-amount`). Raises StatusError 9401 when there is less than that, 6985 when a
+    sum would be beyond its field, and when the card does not permit purchases off line.
+    """
+    if isinstance(held, AccountBalance):
+        if account > known(held.balance):
+            raise StatusError(SW.INSUFFICIENT_FUNDS)
+        return AccountBalance(
+            known(held.balance) - account, _sum(held.own, own), _sum(held.pool, pool)
+        )
+    if held.permitted != OfflineTotals.PERMITTED:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    _sum(0, own)  # a part that no total takes up must still be an amount
+    count = count_of(held) + 1
+    if count > MAX_COUNT:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return OfflineTotals(held.permitted, _sum(held.amount, account + pool), f"{count:02}")
+
+
+def credited(held: Held, amount: int) -> AccountBalance:
+    """What EF06 says after a load. StatusError 6985 beyond the largest balance, and on cards that
+    have none."""
+    if not isinstance(held, AccountBalance):
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return AccountBalance(_sum(held.balance, amount), held.own, held.pool)
+
+
+def count_of(held: OfflineTotals) -> int:
+    """脱网累计次数 as a number. StatusError 6985 when it is not two digits."""
+    count = held.count
+    if len(count) != 2 or not (count.isascii() and count.isdecimal()):
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return int(count)
+
+
+def known(amount: int | None) -> int:
+    """An amount that is there; StatusError 6985 for one that was erased."""
+    if amount is None:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return amount
+
+
+def _sum(amount: int | None, more: int) -> int:
+    total = known(amount) + more
+    if total > LARGEST:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return total
+
+
+def _file(directory: Directory, file: EfSpec) -> ElementaryFile:
+    """An active file of the directory, or StatusError 6985."""
+    found = directory.by_sfi.get(file.sfi)
+    if found is None or found.life is not Life.ACTIVATED:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return found
