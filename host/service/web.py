@@ -160,9 +160,10 @@ class Service:
     async def _page(self, request: web.Request) -> web.StreamResponse:
         name, kind = _PAGE[request.path]
         body = (files("host.service") / "page" / name).read_bytes()
+        named = [host for host in self._door.hosts if "[" not in host]  # which it cannot name
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:;"
-            f" connect-src 'self' {' '.join(f'ws://{host}' for host in self._door.hosts)};"
+            f" connect-src 'self' {' '.join(f'ws://{host}' for host in named)};"
             " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         return web.Response(

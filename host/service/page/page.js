@@ -110,6 +110,10 @@ function connect(token) {
 
 // Calling
 
+function isBasic(called) {
+  return called.function === "iReadCardBas" || called.function === "iReadCardBas_HSM_Step2";
+}
+
 function showParameters() {
   const wanted = FUNCTIONS[$("function").selectedIndex][2];
   const rows = wanted.map((name) => {
@@ -153,6 +157,10 @@ function answered(message) {
   closeQuestion();
   $("send").disabled = false;
   state("on", "connected", "已连接");
+  if (isBasic(called) && message.code === 0) {
+    const fields = message.pOutInfo.split("|");
+    kept.pCardInfo = fields[3] + "|" + fields[2] + "|"; // the same card, for the next function
+  }
   show(called, message);
 }
 
@@ -204,7 +212,7 @@ function tables(called, text) {
     fields.forEach((value, index) => {
       if (tags && index === 0) return;
       const row = element("tr", undefined, body);
-      if (called.function.startsWith("iReadCardBas") && fields.length >= BASIC.length && !called.function.endsWith("Step1") && BASIC[index]) bilingual("th", BASIC[index], row);
+      if (isBasic(called) && BASIC[index]) bilingual("th", BASIC[index], row);
       else element("th", tags ? tags[index] : String(index + 1), row);
       row.firstChild.scope = "row";
       const cell = element("td", value === "" ? "–" : value.replaceAll("^", "\n"), row);
