@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from accesstable import Proofs, TableFile, is_open
+from accesstable import LABELS, Proofs, TableFile, is_open
 from keybench import PIN, SM4, TDES, Desk, issued_cells
 from testbench import verify
 
-from card_os.nvm import Flash
+from apdu.wire.hrss.application import SSSE_FID, SSSE_NAME
+from card_os.chip import ROM
+from card_os.files.tree import Directory, Tree
+from card_os.nvm import Flash, Nvm
 
 OK, NO_RECORD, NO_SPACE, REFUSED = 0x9000, 0x6A83, 0x6A84, 0x6982
 Build = Callable[[TableFile, int], bytes]
@@ -105,9 +108,21 @@ def operations(file: TableFile) -> Iterator[tuple[str, Build, set[int], bool]]:
         yield name, build, words, False
 
 
-def card_of(generation: str) -> Desk:
+def card_of(generation: str, flash: Flash | None = None) -> Desk:
+    """The test card of a generation, or one that has this memory."""
     suite = SM4 if generation == "3.0" else TDES
-    return Desk(suite, Flash(bytearray(issued_cells(suite, generation))))
+    return Desk(suite, flash or Flash(bytearray(issued_cells(suite, generation))))
+
+
+def fid(label: str) -> int:
+    return SSSE_FID if label == "SSSE" else int(label, 16)
+
+
+def mounted(flash: Flash) -> dict[str, Directory]:
+    """The directories of the application by label, as a chip finds them in its memory."""
+    tree = Tree(Nvm(flash), len(flash.cells), tuple(application.name for application in ROM))
+    ssse = tree.names[SSSE_NAME]
+    return {label: ssse if label == "SSSE" else ssse.children[fid(label)] for label in LABELS}
 
 
 def prove(desk: Desk, names: Iterable[str]) -> None:

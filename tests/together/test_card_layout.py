@@ -11,16 +11,14 @@ from functools import cache
 from typing import Any
 
 import pytest
-from accessbench import card_of, prove
+from accessbench import card_of, mounted, prove
 from accesstable import GENERATIONS, PLACES, TableFile, TableItem, files, keys, provable
 from keybench import Desk, external
 
 from apdu.wire.hrss.generations import GENERATIONS as SPECIFIED
 from apdu.wire.hrss.spec import Item, items
 from apdu.wire.perso import FileHeader, FileKind
-from card_os.chip import ROM
-from card_os.files.tree import Directory, Tree
-from card_os.nvm import Nvm
+from card_os.files.tree import Directory
 
 every_place = pytest.mark.parametrize(("generation", "label"), PLACES)
 KINDS = {
@@ -74,16 +72,9 @@ def read(desk: Desk, file: TableFile) -> bytes:
 
 
 @cache
-def mounted(generation: str, label: str) -> Directory:
-    """A directory as the chip finds it in its memory."""
-    flash = card_of(generation).flash
-    tree = Tree(Nvm(flash), len(flash.cells), tuple(application.name for application in ROM))
-    (found,) = (
-        each
-        for each in tree.directories
-        if each.header.fid == int(label.replace("SSSE", "DDF1"), 16)
-    )
-    return found
+def directory(generation: str, label: str) -> Directory:
+    """As the chip finds it in its memory."""
+    return mounted(card_of(generation).flash)[label]
 
 
 # Contents
@@ -130,7 +121,7 @@ def test_a_file_that_nobody_reads_holds_what_the_table_says(generation: str, lab
     for file in files(generation, label):
         if not file.read:
             assert file.contents() == [
-                mounted(generation, label).by_sfi[file.sfi].read_binary(0, 0x1000)
+                directory(generation, label).by_sfi[file.sfi].read_binary(0, 0x1000)
             ]
 
 
@@ -164,7 +155,7 @@ def test_every_tlv_record_has_its_number_and_its_tag(generation: str, label: str
 
 @every_place
 def test_every_file_has_the_structure_and_size_of_the_table(generation: str, label: str) -> None:
-    found = mounted(generation, label)
+    found = directory(generation, label)
     assert {file.sfi for file in files(generation, label)} == set(found.by_sfi)
     assert {int(file.ef, 16) for file in files(generation, label)} == set(found.by_fid)
     for file in files(generation, label):
