@@ -7,7 +7,7 @@
                                                                 -> sequence|time|MAC1|
 
 The algorithm is 01 (3DES) or 03 (SM4); a key address is the HSM's two bytes and the PSAM's key
-id. Which card it is about, a centre knows from the line with region and ATR that goes before.
+id. Which card it is about, a centre knows from a line that goes before (`host.introduction`).
 `HsmKeys` is the terminal's half, `MemoryHsm` the other one, for tests and for terminals in the
 making.
 """
@@ -31,7 +31,6 @@ from apdu.wire.codes import is_pin, pin_bytes
 from apdu.wire.hrss.commands import CRYPTOGRAM
 from apdu.wire.hrss.keys import TABLES, KeySpec, key_named
 from apdu.wire.perso import Algorithm
-from apdu.wire.psam import CODE_OF
 from apdu.wire.purchase import (
     CARD_SEQUENCE,
     MAC,
@@ -42,6 +41,7 @@ from apdu.wire.purchase import (
     Mac1Input,
 )
 from host.faults import CentreMisspoke, KeyUnavailable, Lack
+from host.introduction import FIELDS, Introduction, algorithm_code
 from host.keys import (
     Authentication,
     CardIdentity,
@@ -202,10 +202,16 @@ class HsmKeys(KeySource):
 
 
 class MemoryHsm:
-    """The centre's half, with masters in memory: test keys only. It serves one card."""
+    """The centre's half, with masters in memory: test keys only.
+
+    It serves one card at a time: `card`, until another one is introduced.
+    """
 
     def __init__(
-        self, keys: MemoryKeys, card: CardIdentity, addresses: HsmAddresses | None = None
+        self,
+        keys: MemoryKeys,
+        card: CardIdentity | None = None,
+        addresses: HsmAddresses | None = None,
     ) -> None:
         self._keys = keys
         self._card = card
@@ -216,8 +222,10 @@ class MemoryHsm:
         if not line.endswith("|"):
             raise FormatError("line: must end with |")
         code, *parts = line[:-1].split("|")
-        if code != _code(self._keys.suite):
-            raise FormatError("algorithm: must be that of the HSM's keys")
+        if len(parts) == FIELDS - 1:
+            return self._introduced(Introduction.parse(line))
+        if code != algorithm_code(self._keys.suite):
+            raise _strange_algorithm()
         match parts:
             case [address, factor, data]:
                 return self._authenticate(address, factor, data)
@@ -226,11 +234,24 @@ class MemoryHsm:
             case [address, random, sequence, amounts, kind, terminal, time]:
                 terms = amounts + kind + terminal + time
                 return self._purchase(address, random, sequence, terms)
-        raise FormatError(f"line: {len(parts) + 1} fields, must be 4, 5 or 8")
+        raise FormatError(f"line: {len(parts) + 1} fields, must be 4, 5, 8 or {FIELDS}")
+
+    def _introduced(self, given: Introduction) -> str:
+        if given.card.suite is not self._keys.suite:
+            raise _strange_algorithm()
+        self._card = given.card
+        expected, reading = self._keys.authenticate(given.proving), given.reading
+        proof = () if reading is None else (self._keys.authenticate(reading), reading.data)
+        return Introduction.answer(expected, given.proving, *proof)
+
+    def _served(self) -> CardIdentity:
+        if self._card is None:
+            raise FormatError("line: no card was introduced")
+        return self._card
 
     def _authenticate(self, address: str, factor: str, data: str) -> str:
         key, shown = self._addresses.slot(address), _field("data", data, CRYPTOGRAM)
-        request = Authentication(key, self._card, _field("factor", factor, CRYPTOGRAM), shown)
+        request = Authentication(key, self._served(), _field("factor", factor, CRYPTOGRAM), shown)
         return (self._keys.authenticate(request) + shown).hex().upper()
 
     def _protect(self, address: str, challenge: str, header: str, pin: str) -> str:
@@ -241,7 +262,7 @@ class MemoryHsm:
             raise FormatError("header: must be that of a protected command")
         bare = CommandAPDU(cla & ~MESSAGING, ins, p1, p2, pin_bytes(pin) if pin else b"")
         factor = _field("challenge", challenge, CRYPTOGRAM)
-        request = Protection(key, self._card, factor, bare, enciphered=True)
+        request = Protection(key, self._served(), factor, bare, enciphered=True)
         command = replace(self._keys.protect(request), ne=0)
         if len(command.data) != length:
             raise FormatError("header: Lc does not fit the command")
@@ -252,7 +273,7 @@ class MemoryHsm:
         whole = _field("terms", terms, _AMOUNTS + len(PURCHASE) + TERMINAL + TIME)
         request = Purchase(
             self._addresses.slot(address),
-            self._card,
+            self._served(),
             _field("card random", random, RANDOM),
             number,
             Mac1Input.parse(whole),
@@ -265,12 +286,12 @@ class MemoryHsm:
         return "MemoryHsm()"
 
 
-def _code(suite: Suite) -> str:
-    return f"{CODE_OF[Algorithm(suite.number)]:02}"
+def _strange_algorithm() -> FormatError:
+    return FormatError("algorithm: must be that of the HSM's keys")
 
 
 def _line(suite: Suite, address: str, parts: list[bytes], *more: str) -> str:
-    fields = [_code(suite), address, *(part.hex().upper() for part in parts), *more]
+    fields = [algorithm_code(suite), address, *(part.hex().upper() for part in parts), *more]
     return "".join(f"{field}|" for field in fields)
 
 

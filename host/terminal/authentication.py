@@ -50,12 +50,20 @@ def identity(client: HrssClient) -> CardIdentity:
     try:
         code: bytes = IssuerData.parse_field("identification", raw_code)
         version: str = IssuerData.parse_field("version", raw_version)
-        if code[_REGION : _REGION + len(RID)] != RID:
-            raise FormatError("identification code: no RID behind the region")
-        suite = SUITES[Algorithm.SM4 if version.startswith(_NATIONAL) else Algorithm.TDES]
-        return CardIdentity(code[:_REGION].hex(), chip_number(client.card.channel.atr), suite)
+        return identity_of(code, version, client.card.channel.atr)
     except FormatError as error:
         raise CardMisspoke(str(error)) from None
+
+
+def identity_of(code: bytes, version: str, atr: bytes) -> CardIdentity:
+    """As `identity`, from what was read already: items 01 and 03 of EF05.
+
+    Raises FormatError for a code that is none, CardMisspoke for an ATR without a chip number.
+    """
+    if code[_REGION : _REGION + len(RID)] != RID:
+        raise FormatError("identification code: no RID behind the region")
+    suite = SUITES[Algorithm.SM4 if version.startswith(_NATIONAL) else Algorithm.TDES]
+    return CardIdentity(code[:_REGION].hex(), chip_number(atr), suite)
 
 
 # The card proves itself

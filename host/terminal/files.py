@@ -36,10 +36,10 @@ def open_file(
     file is never open or what it wants was not given, PinWrong, PinBlocked, KeyUnavailable.
     """
     where = f"{directory.label} EF{file.sfi:02X}"
-    wanted = list(_wanted(file.update if writing else file.read, pin is not None, where))
+    needed = list(wanted(file.update if writing else file.read, pin is not None, where))
     with client.card.transaction():
         client.enter(directory)
-        for each in wanted:
+        for each in needed:
             if isinstance(each, Pin):
                 if pin is None:
                     raise FormatError(f"{where}: needs the PIN")
@@ -61,8 +61,8 @@ def key_of(directory: DfSpec, kid: int) -> KeySpec:
     )
 
 
-def _wanted(condition: Access, with_pin: bool, where: str) -> Iterator[Pin | Key]:
-    """What is to be proven, one way of several."""
+def wanted(condition: Access, with_pin: bool, where: str) -> Iterator[Pin | Key]:
+    """What is to be proven, one way of several. FormatError for a file that is never open."""
     match condition:
         case Always():
             return
@@ -72,7 +72,7 @@ def _wanted(condition: Access, with_pin: bool, where: str) -> Iterator[Pin | Key
             yield condition
         case AllOf(parts):
             for part in parts:
-                yield from _wanted(part, with_pin, where)
+                yield from wanted(part, with_pin, where)
         case AnyOf(parts):
             fitting = [part for part in parts if isinstance(part, Pin) == with_pin]
-            yield from _wanted((fitting or parts)[0], with_pin, where)
+            yield from wanted((fitting or parts)[0], with_pin, where)
