@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from blockbench import END_CARD, KEY_OF, MESSAGES
 from keybench import LIMIT, NEW_PIN, PIN, SM4, SPEC, TDES, WRONG_PIN, Desk, external, issued_cells
 from tearing import Scenario
 from testbench import command, sw, tries, verify, world
@@ -71,6 +72,7 @@ def key_scenarios() -> Iterator[Scenario]:
         for wrong in (0, 2, PIN_TRIES):
             yield from _services(suite, wrong)
     yield from _updates()
+    yield from _blocks()
 
 
 def _authentications(suite: Suite, wrong: int) -> Iterator[Scenario]:
@@ -115,6 +117,27 @@ def _updates() -> Iterator[Scenario]:
         )
         *setup, torn = said(TDES, *steps)
         yield KeyScenario(f"{name} with a MAC", tuple(setup), (torn,))
+
+
+def _blocks() -> Iterator[Scenario]:
+    """One byte of a directory's, and the master block for the card."""
+
+    def block(what: str) -> Steps:
+        return lambda desk: desk.protect(MESSAGES[what], KEY_OF[desk.directory.label])
+
+    for suite, place in ((TDES, "DF03"), (SM4, "DF05")):
+        for title, what, first in (
+            ("APPLICATION BLOCK, temporary", "block", ""),
+            ("APPLICATION BLOCK, permanent", "end", ""),
+            ("APPLICATION BLOCK, permanent, of a blocked one", "end", "block"),
+            ("APPLICATION UNBLOCK", "unblock", "block"),
+        ):
+            # Bytes and challenge are the same whether the directory is blocked already or not.
+            *setup, raw = said(suite, go(place), block(what))
+            before = said(suite, go(place), block(first)) if first else ()
+            yield KeyScenario(f"{title}, {suite}", tuple(setup), (raw,), before=before, suite=suite)
+    *setup, raw = said(TDES, go("DF04"), lambda desk: desk.protect(END_CARD, "BK"))
+    yield KeyScenario("CARD BLOCK", tuple(setup), (raw,))
 
 
 def key_tries(scenario: KeyScenario, cells: bytes) -> int:
