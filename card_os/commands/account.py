@@ -26,8 +26,8 @@ from card_os.files.tree import Directory
 from card_os.nvm import Nvm
 
 Held = AccountBalance | OfflineTotals
-_BALANCE_HEAD: Final = bytes(AccountBalance(0, 0, 0))[:2]
-"""Tag and length of the first item where the card has a balance."""
+_BALANCE_LENGTH: Final = b"\x04"
+"""Length of item 90 where it is an amount; as the permission it has one byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Account:
         if not isinstance(log, CyclicFile):
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
         raw = totals.all_from(1)
-        layout = AccountBalance if raw.startswith(_BALANCE_HEAD) else OfflineTotals
+        layout = AccountBalance if raw[1:2] == _BALANCE_LENGTH else OfflineTotals
         try:
             held: Held = layout.parse(raw)
             numbers = AccountState.parse(state.read_binary(0, STATE.size))
