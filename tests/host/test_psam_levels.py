@@ -100,7 +100,7 @@ def request(key: KeySpec = IRK, card: CardIdentity = CARD) -> Authentication:
         ("430000", DSK, [0x28]),
         ("430200", DSK, [0x28]),
     ],
-    ids=str,
+    ids=lambda each: each.name if isinstance(each, KeySpec) else None,
 )
 def test_all_levels_are_asked_for_first_and_what_fits_is_remembered(
     region: str, key: KeySpec, tried: list[int]
