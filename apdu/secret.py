@@ -8,12 +8,13 @@ from typing import Final, NoReturn
 MASK: Final = "•••"
 
 SECRET_INS: Final = frozenset(
-    {0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x5E, 0xD4, 0xD8, 0xFA}
+    {0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x4A, 0x5E, 0xC4, 0xD4, 0xD8, 0xFA}
 )
 """Commands whose data is secret under any class: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
 COUNTER (these three also with odd INS), DISABLE and ENABLE VERIFICATION REQUIREMENT, CHANGE PIN,
-WRITE KEY and PUT KEY, and CRYPT of a PSAM, which is given PINs to encipher. A test holds the
-forms marked secret to this list."""
+WRITE KEY and PUT KEY, CRYPT of a PSAM, which is given PINs to encipher, and of the PKI
+application LOAD SESSION KEY, and HASH, which is given PINs. A test holds the forms marked secret
+to this list."""
 
 
 class Secret:

@@ -9,6 +9,7 @@ from apdu.atr import Atr, InterfaceBytes
 from apdu.sw import SW
 from card_os.apps.debit import DEBIT
 from card_os.apps.hrss import HRSS
+from card_os.apps.pki import CERTIFICATES, PKI
 from card_os.apps.psam import PSAM, PSAM_ROOT
 from card_os.apps.root import ROOT
 from card_os.dispatch import Application, Context, answer
@@ -17,7 +18,7 @@ from card_os.files.tree import Tree, format_flash, read_master
 from card_os.nvm import JOURNAL_SIZE, Flash, FlashFault, Nvm
 from card_os.world import World
 
-ROM: Final = (ROOT, HRSS, DEBIT)
+ROM: Final = (ROOT, HRSS, DEBIT, PKI, CERTIFICATES)
 """The applications of a social security card; the first one is the MF's."""
 PSAM_ROM: Final = (PSAM_ROOT, PSAM)
 ROMS: Final = {Mark.CARD: ROM, Mark.PSAM: PSAM_ROM}

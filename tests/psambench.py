@@ -30,7 +30,7 @@ from card_os.world import seeded
 from host.cli.testcard import TEST_DAY, TEST_HOLDER, blank_chip, issue, issue_test_psam
 from host.keys import CardIdentity, MemoryKeys
 
-FLASH_SIZE = 24_576
+FLASH_SIZE = 32_768
 SLOTS: list[KeySpec] = [spec for table in TABLES for spec in table]
 IN_PSAM = [spec for spec in SLOTS if spec.psam]
 """The keys whose masters a PSAM holds."""

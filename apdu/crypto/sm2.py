@@ -100,12 +100,18 @@ def sign(
     private: PrivateKey, message: bytes, random: Random, identity: bytes = DEFAULT_ID
 ) -> bytes:
     """r and s, 64 bytes (6.1). `random` gives k; other bytes are asked for when k is of no use."""
+    return sign_digest(private, message_digest(private.public, message, identity), random)
+
+
+def sign_digest(private: PrivateKey, e: bytes, random: Random) -> bytes:
+    """The same for whoever is given e, 32 bytes, in the place of the message, as cards are."""
+    _check("e", e, SIZE)
     curve = private.public.curve
     n = curve.n
-    e = int.from_bytes(message_digest(private.public, message, identity))
+    number = int.from_bytes(e)
     d = int.from_bytes(private.secret.reveal())
     for k in _drawn(random, curve):
-        r = (e + int.from_bytes(base_point(curve, k)[:SIZE])) % n
+        r = (number + int.from_bytes(base_point(curve, k)[:SIZE])) % n
         s = pow(1 + d, -1, n) * (k - r * d) % n
         if r and r + k != n and s:
             return r.to_bytes(SIZE) + s.to_bytes(SIZE)

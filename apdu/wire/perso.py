@@ -68,6 +68,8 @@ class KeyUsage(IntEnum):
     DERIVATION = 0x20
     """A master key in a PSAM: cards' keys are derived from it, nothing else."""
     PIN = 0x3A
+    CHALLENGED_PIN = 0x3B
+    """A PIN that is proven over a challenge (PKI): the value is the key that is made of it."""
 
 
 class Algorithm(IntEnum):

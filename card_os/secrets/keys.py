@@ -54,6 +54,18 @@ class KeyObject:
             raise StatusError(TRIES_LEFT | self.counter.left)
         self.counter.give_back()
 
+    def replace(self, value: bytes) -> None:
+        """A new value of the same length, and all tries again, in one step."""
+        with self._nvm.atomic():
+            self._nvm.write(self._at, value)
+            self.counter.fill()
+        self._cipher = None
+
+    def refill(self) -> None:
+        """All tries again, with the value there is."""
+        with self._nvm.atomic():
+            self.counter.fill()
+
     def __repr__(self) -> str:
         header = self.header
         return f"KeyObject({header.reference:02X}, {header.usage.name}, version {header.version})"
@@ -92,6 +104,15 @@ class KeyStore:
         Raises StatusError 6A88 when there is none of this number (or version), 6985 when there
         are only keys for other usages, 6983 when it is blocked.
         """
+        key = self.held(kid, usage, version, scope)
+        if not key.counter.left:
+            raise StatusError(SW.AUTH_BLOCKED)
+        return key
+
+    def held(
+        self, kid: int, usage: KeyUsage, version: int | None = None, scope: int = 0
+    ) -> KeyObject:
+        """As `find`, but a blocked key as well: one that is not to be used but renewed."""
         same = self._keys.get(kid)
         if not same:
             raise StatusError(SW.REFERENCE_NOT_FOUND)
@@ -100,7 +121,5 @@ class KeyStore:
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
         for key in fitting:
             if version is None or key.header.version == version:
-                if not key.counter.left:
-                    raise StatusError(SW.AUTH_BLOCKED)
                 return key
         raise StatusError(SW.REFERENCE_NOT_FOUND)

@@ -24,7 +24,7 @@ from apdu.wire.hrss.application import (
     PIN_TRIES,
     SSSE_FID,
 )
-from apdu.wire.hrss.generations import SECOND, Generation
+from apdu.wire.hrss.generations import SECOND, THIRD, Generation
 from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.iso7816 import (
@@ -52,6 +52,7 @@ from host.card import Card
 from host.holder import Holder
 from host.keys import MemoryKeys, chip_number
 from host.terminal.contents import Contents, issuer_data
+from host.terminal.personalise_pki import create_pki_application
 
 KEY_TRIES: Final = 15
 """Wrong authentications until a key is blocked."""
@@ -85,6 +86,9 @@ def personalise(
         _go(card, MF_FID)
         _create_bank_application(card, holder)
         _go(card, MF_FID)
+        if generation is THIRD:
+            create_pki_application(card, keys, holder.region, unique)
+            _go(card, MF_FID)
         card.send(ACTIVATE_FILE, None, None)
 
 

@@ -55,6 +55,10 @@ def _sign(
     return shown | {"signature": signature, "r": signature[:64], "s": signature[64:]}
 
 
+def _sign_digest(private_key: str, e: str, k: str) -> dict[str, Any]:
+    return {"signature": upper(sm2.sign_digest(private(private_key), unhex(e), drawn(k)))}
+
+
 def _verify(
     public_key: str, message: str, signature: str, id: str, curve: Curved = None
 ) -> dict[str, Any]:
@@ -146,6 +150,7 @@ OPERATIONS = {
     "sm2.za": _za,
     "sm2.message_digest": _message_digest,
     "sm2.sign": _sign,
+    "sm2.sign_digest": _sign_digest,
     "sm2.verify": _verify,
     "sm2.encrypt": _encrypt,
     "sm2.decrypt": _decrypt,
