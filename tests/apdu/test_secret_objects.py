@@ -234,6 +234,7 @@ PUBLIC = {
     "Authentication.key": "which key it is",
     "Protection.key": "which key it is",
     "Purchase.key": "which key it is",
+    "Load.key": "which key it is",
     "Stage.seed": "the seed of a demonstration",
     "Messaging.mac_key": "a BlockKey, which hides itself",
     "Derived.key": "a BlockKey, which hides itself",

@@ -36,6 +36,13 @@ from apdu.wire.hrss.commands import (
     INTERNAL_AUTHENTICATE,
     PIN_CHANGE_UNBLOCK,
 )
+from apdu.wire.hrss.medical import (
+    CREDIT_LOAD,
+    DEBIT,
+    GET_TRANSACTION_PROVE,
+    INITIALISE_DEBIT,
+    INITIALISE_LOAD,
+)
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     GET_CHALLENGE,
@@ -72,6 +79,8 @@ FILE_COMMANDS = [
 ]
 ADMINISTRATION = [CREATE_FILE, WRITE_KEY, ACTIVATE_FILE, DEACTIVATE_FILE, TERMINATE_DF]
 BLOCKING = [APPLICATION_BLOCK, APPLICATION_UNBLOCK, CARD_BLOCK]
+BY_HOLDER = [INITIALISE_DEBIT, DEBIT, INITIALISE_LOAD, CREDIT_LOAD]
+"""Commands that the holder's PIN opens."""
 MUST_BE_PROTECTED = [PIN_CHANGE_UNBLOCK, *BLOCKING]
 """Commands that come here bare, and so get no further than to the gate of messaging."""
 COMMANDS: dict[str, list[CommandForm[Any, Any, Any]]] = {
@@ -85,6 +94,8 @@ COMMANDS: dict[str, list[CommandForm[Any, Any, Any]]] = {
         INTERNAL_AUTHENTICATE,
         EXTERNAL_AUTHENTICATE,
         *BLOCKING,
+        *BY_HOLDER,
+        GET_TRANSACTION_PROVE,
     ],
     "DEBIT": [*FILE_COMMANDS, *ADMINISTRATION],
 }
@@ -156,6 +167,11 @@ def good(form: CommandForm[Any, Any, Any], context: str) -> Parts:
         CHANGE_PIN: Parts(0x0100, bytes.fromhex("000000FF876543"), 0),
         INTERNAL_AUTHENTICATE: Parts(0, bytes(16), 256),
         EXTERNAL_AUTHENTICATE: Parts(0x0004, bytes(16), 0),
+        INITIALISE_DEBIT: Parts(0x0101, bytes(19), 22),
+        DEBIT: Parts(0x0100, bytes(15), 8),
+        GET_TRANSACTION_PROVE: Parts(0x0032, bytes(2), 8),
+        INITIALISE_LOAD: Parts(0x0031, bytes(11), 16),
+        CREDIT_LOAD: Parts(0, bytes(11), 4),
     }.get(form, Parts(0, b"", 0))
 
 
@@ -180,7 +196,8 @@ def possible(form: CommandForm[Any, Any, Any], context: str) -> list[Gate]:
     gates += [Gate.CASE, Gate.PARAMETERS]
     if form in (CREATE_FILE, WRITE_KEY, CHANGE_PIN):
         gates.append(Gate.DATA)
-    if form in (READ_BINARY, UPDATE_BINARY, READ_RECORD, UPDATE_RECORD, APPEND_RECORD):
+    on_files = (READ_BINARY, UPDATE_BINARY, READ_RECORD, UPDATE_RECORD, APPEND_RECORD)
+    if form in (*on_files, *BY_HOLDER):
         gates.append(Gate.ACCESS)
     return gates
 
@@ -271,6 +288,8 @@ def test_behind_the_gates_the_handler_answers(context: str) -> None:
         **dict.fromkeys(MUST_BE_PROTECTED, 0x6987),
         INTERNAL_AUTHENTICATE: 0x6A88,
         EXTERNAL_AUTHENTICATE: 0x6984,
+        **dict.fromkeys(BY_HOLDER, 0x6982),
+        GET_TRANSACTION_PROVE: 0x6985,
     }
     for form in COMMANDS[context]:
         chip = boot(Flash(bytearray(unsealed_cells()))) if form in ADMINISTRATION else bench()

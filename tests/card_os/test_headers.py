@@ -28,6 +28,7 @@ from testbench import (
 
 from apdu.command import encode
 from apdu.wire.form import RAW, CommandForm, Fixed
+from apdu.wire.hrss.medical import GET_TRANSACTION_PROVE
 from apdu.wire.iso7816 import (
     APPEND_RECORD,
     READ_BINARY,
@@ -135,6 +136,8 @@ def takes(form: CommandForm[Any, Any, Any], p1: int, p2: int) -> bool:
         return p1 == 0 and p2 & 7 == 0
     if form in (READ_BINARY, UPDATE_BINARY):
         return p1 < 0x80 or p1 >> 5 == 0b100
+    if form is GET_TRANSACTION_PROVE:
+        return p1 == 0 and p2 in (0x31, 0x32)
     return p1 == 0  # the reference of a PIN or key
 
 
@@ -155,7 +158,7 @@ BARE = [form for form in COMMANDS["HRSS"] if form not in MUST_BE_PROTECTED]
 def test_p1_p2_are_taken_as_documented_and_no_others(form: CommandForm[Any, Any, Any]) -> None:
     chip = bench()
     parts = good(form, "HRSS")
-    data = parts.data if form.data is not RAW else parts.data[:1]
+    data = parts.data if form.data is not RAW else parts.data[: form.lc.start]
     if form is VERIFY:
         data = b""  # asks for the tries left: nothing is spent
     if form in ADMINISTRATION:
