@@ -16,6 +16,10 @@ WRITE KEY and PUT KEY, CRYPT of a PSAM, which is given PINs to encipher, and of 
 application LOAD SESSION KEY, and HASH, which is given PINs. A test holds the forms marked secret
 to this list."""
 
+SECRET_ANSWERS: Final = frozenset({0x4E, 0xC4})
+"""Commands whose answer is secret: DECIPHER, which gives session keys, and HASH, which gives the
+key of a PIN."""
+
 
 class Secret:
     """Holds secret bytes; every text form of it is `•••`, and it cannot be pickled."""

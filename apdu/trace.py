@@ -18,36 +18,55 @@ from dataclasses import dataclass
 
 from apdu.command import decode
 from apdu.errors import FormatError
-from apdu.secret import SECRET_INS
+from apdu.secret import SECRET_ANSWERS, SECRET_INS
 
 HIDDEN = "••"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One command and its answer. Bytes of the command in `hidden` have been replaced by 00."""
+    """One command and its answer. Bytes of the command in `hidden`, and of the answer in
+    `hidden_answer`, have been replaced by 00."""
 
     command: bytes
     answer: bytes
     hidden: range = range(0)
+    hidden_answer: range = range(0)
 
     @classmethod
-    def of(cls, command: bytes, answer: bytes) -> Exchange:
-        """Take down an exchange; what is secret in the command is lost here."""
+    def of(cls, command: bytes, answer: bytes, *, secret_answer: bool = False) -> Exchange:
+        """Take down an exchange; what is secret in it is lost here.
+
+        `secret_answer`: of a GET RESPONSE, that it fetches the answer of a command whose answer
+        is secret.
+        """
         hidden = secret_part(command)
-        masked = command[: hidden.start] + bytes(len(hidden)) + command[hidden.stop :]
-        return cls(masked if hidden else command, answer, hidden)
+        if not secret_answer and not has_secret_answer(command):
+            return cls(_masked(command, hidden), answer, hidden)
+        data = range(len(answer) - 2)
+        return cls(_masked(command, hidden), _masked(answer, data), hidden, data)
 
     @property
     def command_text(self) -> str:
         """The command in spaced hex, a dot pair for each hidden byte."""
-        return " ".join(
-            HIDDEN if at in self.hidden else f"{byte:02X}" for at, byte in enumerate(self.command)
-        )
+        return _text(self.command, self.hidden)
 
     @property
     def answer_text(self) -> str:
-        return self.answer.hex(" ").upper()
+        return _text(self.answer, self.hidden_answer)
+
+
+def _masked(raw: bytes, hidden: range) -> bytes:
+    return raw[: hidden.start] + bytes(len(hidden)) + raw[hidden.stop :] if hidden else raw
+
+
+def _text(raw: bytes, hidden: range) -> str:
+    return " ".join(HIDDEN if at in hidden else f"{byte:02X}" for at, byte in enumerate(raw))
+
+
+def has_secret_answer(command: bytes) -> bool:
+    """Whether what a card answers to this is a key, or may be one."""
+    return len(command) > 1 and command[1] in SECRET_ANSWERS
 
 
 def secret_part(command: bytes) -> range:

@@ -6,8 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from apdu.trace import Exchange
+from apdu.trace import Exchange, has_secret_answer
+from apdu.wire.iso7816 import GET_RESPONSE
 from host.channel import Channel
+
+_GET_RESPONSE = bytes((GET_RESPONSE.ins,))
 
 
 class RecordingChannel(Channel):
@@ -16,6 +19,7 @@ class RecordingChannel(Channel):
     def __init__(self, inner: Channel, sink: Callable[[Exchange], None]) -> None:
         self._inner = inner
         self._sink = sink
+        self._fetching = False
         self._follow()
 
     def _follow(self) -> None:
@@ -24,7 +28,9 @@ class RecordingChannel(Channel):
 
     def _exchange(self, command: bytes) -> bytes:
         answer = self._inner.transmit(command)
-        self._sink(Exchange.of(command, answer))
+        if command[1:2] != _GET_RESPONSE:
+            self._fetching = has_secret_answer(command)
+        self._sink(Exchange.of(command, answer, secret_answer=self._fetching))
         return answer
 
     def reset(self) -> bytes:
