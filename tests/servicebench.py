@@ -39,9 +39,9 @@ class Bench:
     """The driver's number, the function and its parameters, in the order they were begun."""
     hired: int = 0
     slow: threading.Event = field(default_factory=threading.Event)
-    """What iReadDebitRecord waits for."""
+    """What a slow card waits for: iReadDebitRecord, and whatever is given the word slow."""
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    """Released when iReadDebitRecord waits."""
+    """Released when the slow card waits."""
     working: int = 0
     most: int = 0
     """How many calls were ever made at the same time."""
@@ -64,6 +64,9 @@ class FakeDriver:
         bench.working += 1
         bench.most = max(bench.most, bench.working)
         try:
+            if function == "iReadDebitRecord" or "slow" in parameters.values():
+                bench.begun.release()
+                assert bench.slow.wait(20)
             return self._call(function, parameters)
         finally:
             bench.working -= 1
@@ -82,8 +85,6 @@ class FakeDriver:
             case "iVerifyPIN":
                 return self._pin()
             case "iReadDebitRecord":
-                self.bench.begun.release()
-                assert self.bench.slow.wait(20)
                 return Said(0, "slow")
             case "iChangePIN":
                 raise RuntimeError(f"broken with {PIN}")

@@ -213,16 +213,12 @@ class Service:
     async def _called(self, call: Call) -> Reply:
         if in_steps(call.function):
             return answer(call, UNSUPPORTED, "functions in steps need a WebSocket")
-        asked_in_vain = []
+        asked_in_vain: list[str] = []
 
         def no_pad(prompt: str) -> None:
             asked_in_vain.append(prompt)
 
-        visitor = Visitor(self._pad or no_pad)
-        try:
-            said = await self._desk.call(visitor, call)
-        finally:
-            self._desk.leave(visitor)
+        said = await self._desk.call(Visitor(self._pad or no_pad), call)
         if asked_in_vain and said.code != 0:
             return answer(call, UNSUPPORTED, _NO_PAD)
         return answer(call, said.code, said.pOutInfo)

@@ -237,7 +237,10 @@ async def test_a_caller_that_leaves_the_line_has_its_call_not_made() -> None:
 
 
 @in_a_loop
-async def test_a_call_that_has_begun_is_made_to_its_end_though_the_caller_is_gone() -> None:
+async def test_a_call_that_has_begun_is_made_to_its_end_though_the_caller_is_gone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
     async with serving() as caller:
         async with caller.socket() as socket:
             await socket.send_json(SLOW)
@@ -246,6 +249,8 @@ async def test_a_call_that_has_begun_is_made_to_its_end_though_the_caller_is_gon
         caller.bench.slow.set()
         assert (200, READ) == await waiting
         assert 1 == caller.bench.most
+    done = [line for line in caplog.messages if "iRead" in line]
+    assert ["iReadDebitRecord: 0", "iReadCardBas: 0"] == [line.split(" after")[0] for line in done]
 
 
 @in_a_loop
@@ -288,6 +293,31 @@ async def test_steps_that_do_not_go_on_lose_the_reader_and_their_operation() -> 
 
 
 @in_a_loop
+async def test_a_step_that_takes_long_does_not_lose_its_operation() -> None:
+    async with serving(hold=0.02) as caller, caller.socket() as stepping, caller.socket() as other:
+        assert 0 == (await told(stepping, STEP1))["code"]
+        await stepping.send_json({**STEP2, "pKey": "slow"})
+        await slow_call_begun(caller.bench)
+        await other.send_json(BASIC)
+        with pytest.raises(TimeoutError):
+            await other.receive(timeout=0.1)
+        caller.bench.slow.set()
+        assert 0 == (await stepping.receive_json())["code"]
+        assert 0 == (await told(stepping, STEP3))["code"]
+        assert READ == await other.receive_json()
+
+
+@in_a_loop
+async def test_a_caller_that_leaves_during_a_step_gives_the_reader_back() -> None:
+    async with serving() as caller:
+        async with caller.socket() as stepping:
+            await stepping.send_json({**STEP1, "pCardInfo": "slow"})
+            await slow_call_begun(caller.bench)
+        caller.bench.slow.set()
+        assert (200, READ) == await caller.post(BASIC)
+
+
+@in_a_loop
 async def test_a_caller_that_leaves_between_two_steps_gives_the_reader_back() -> None:
     async with serving() as caller:
         async with caller.socket() as stepping:
@@ -322,13 +352,17 @@ def test_the_steps_of_a_function_are_counted() -> None:
 
 
 @in_a_loop
-async def test_stopping_ends_connections_and_waits_for_the_card() -> None:
+async def test_stopping_ends_connections_and_waits_for_the_card(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
     async with serving() as caller:
         async with caller.socket() as socket:
             await socket.send_json(SLOW)
             await slow_call_begun(caller.bench)
             threading.Timer(0.01, caller.bench.slow.set).start()
     assert 0 == caller.bench.working
+    assert "iReadDebitRecord: 0 after" in caplog.text
 
 
 @in_a_loop

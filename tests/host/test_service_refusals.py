@@ -78,6 +78,14 @@ async def test_another_page_is_refused(origin: str) -> None:
 
 
 @in_a_loop
+async def test_a_request_of_two_pages_is_refused() -> None:
+    async with serving() as caller:
+        headers = [*BEARER.items(), ("Origin", PAGE), ("Origin", "https://evil.example")]
+        async with caller.session.post(f"{caller.url}/call", json=BASIC, headers=headers) as answer:
+            assert 403 == answer.status
+
+
+@in_a_loop
 async def test_a_page_that_was_named_may_call_and_read_the_answer() -> None:
     async with serving() as caller:
         async with caller.session.options(
@@ -316,5 +324,8 @@ async def test_only_so_many_connections_and_calls_are_taken() -> None:
             last = await one.receive()
             assert (WSMsgType.CLOSE, 1008) == (last.type, last.data)
         caller.bench.slow.set()
-        assert 200 == (await caller.post(BASIC))[0]
-        assert ["iReadDebitRecord", "iReadCardBas"] == [each[1] for each in caller.bench.calls]
+        for _ in range(3):
+            assert 200 == (await caller.post(BASIC))[0]
+        assert ["iReadDebitRecord", *["iReadCardBas"] * 3] == [
+            each[1] for each in caller.bench.calls
+        ]
