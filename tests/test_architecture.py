@@ -111,7 +111,16 @@ FLOORS = {
         ("files", "secrets"),
         ("nvm", "access", "world"),
     ),
-    "host": (("cli",), ("service",), ("terminal",), ("clients",), ("card",), ("channel",)),
+    "host": (
+        ("cli",),
+        ("service",),
+        ("driver",),
+        ("ldt33",),
+        ("terminal",),
+        ("clients",),
+        ("card",),
+        ("channel",),
+    ),
 }
 """From the roof down. Rooms of one floor do not lean on each other, but for files and secrets:
 a directory knows its PINs and keys, and their headers are laid out with those of the files."""

@@ -25,6 +25,7 @@ from host.faults import (
     KeyUnavailable,
     Lack,
 )
+from host.terminal.medical import PurchaseInDoubt
 
 
 class Code(IntEnum):
@@ -155,6 +156,9 @@ def fault_of(error: Exception) -> DriverFault | None:
             return DriverFault(Code.INITIAL_PIN)
         case KeyUnavailable():
             return DriverFault(_LACKS[error.lack], str(error))
+        case PurchaseInDoubt():
+            cause = fault_of(error.__cause__) if isinstance(error.__cause__, Exception) else None
+            return DriverFault(cause.code if cause else Code.ILLEGAL_DATA, str(error))
         case CardRefused():
             return DriverFault(-error.sw, str(error).rpartition(": ")[0])
         case TimeoutError():

@@ -112,9 +112,7 @@ def item_bytes(content: type[Record], item: Item, text: str) -> list[bytes]:
     else:
         given = _taken_apart(item.chinese, text, len(item.parts) * item.repeats)
         size = len(item.parts)
-        values = [
-            _joined(item.parts, given[at : at + size]) for at in range(0, len(given), size)
-        ]
+        values = [_joined(item.parts, given[at : at + size]) for at in range(0, len(given), size)]
     whole = b"".join(bytes((item.tag or 0, item.size)) + value for value in values)
     try:
         content.parse_field(item.name, whole)
