@@ -183,6 +183,20 @@ def test_what_was_proven_of_the_application_stays_and_of_the_directory_goes() ->
     assert desk.opens("PIN", "UKSSSE")
 
 
+@both_suites
+def test_a_purchase_that_was_begun_does_not_outlive_the_block(suite: Suite) -> None:
+    begin = bytes.fromhex("B0280101130100000064000000000000000099000000000116")
+    debit = bytes.fromhex("B02C01000F00000001202601050930000000000008")
+    for between, expected in ((False, 0x9302), (True, 0x6985)):
+        desk = Desk(suite)
+        desk.go("DF04")
+        assert [0x9000, 0x9000] == [desk.send(change_pin(PIN, NEW_PIN)), desk.send(verify(NEW_PIN))]
+        assert 24 == len(desk.chip.transmit(begin))
+        if between:
+            assert [0x9000, 0x9000] == [do(desk, "block"), do(desk, "unblock")]
+        assert expected == desk.send(debit)
+
+
 # A block for good
 
 
