@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse
 
 from apdu.secret import Secret
+from host.driver import Answer, PinPrompt
 from host.service.conversation import Patience
 from host.service.functions import AskPin
 from host.service.web import Service
@@ -25,12 +26,6 @@ PAGE = "https://window.example"
 """A page that may call."""
 
 
-@dataclass(frozen=True)
-class Said:
-    code: int
-    pOutInfo: str
-
-
 @dataclass
 class Bench:
     """What all drivers of one service share: the card they would talk to, and what happened."""
@@ -38,6 +33,7 @@ class Bench:
     calls: list[tuple[int, str, dict[str, str | int]]] = field(default_factory=list)
     """The driver's number, the function and its parameters, in the order they were begun."""
     hired: int = 0
+    closed: int = 0
     slow: threading.Event = field(default_factory=threading.Event)
     """What a slow card waits for: iReadDebitRecord, and whatever is given the word slow."""
     begun: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -46,7 +42,7 @@ class Bench:
     most: int = 0
     """How many calls were ever made at the same time."""
 
-    def hire(self, ask: AskPin) -> FakeDriver:
+    def hire(self, ask: AskPin | None) -> FakeDriver:
         self.hired += 1
         return FakeDriver(self, ask, self.hired)
 
@@ -54,11 +50,15 @@ class Bench:
 class FakeDriver:
     """Answers like a driver, and keeps one operation between its steps."""
 
-    def __init__(self, bench: Bench, ask: AskPin, number: int) -> None:
+    def __init__(self, bench: Bench, ask: AskPin | None, number: int) -> None:
         self.bench, self.ask, self.number = bench, ask, number
         self.step = 0
 
-    def call(self, function: str, /, **parameters: str | int) -> Said:
+    def close(self) -> None:
+        self.step = 0
+        self.bench.closed += 1
+
+    def call(self, function: str, /, **parameters: str | int) -> Answer:
         bench = self.bench
         bench.calls.append((self.number, function, parameters))
         bench.working += 1
@@ -71,33 +71,37 @@ class FakeDriver:
         finally:
             bench.working -= 1
 
-    def _call(self, function: str, parameters: dict[str, str | int]) -> Said:
+    def _call(self, function: str, parameters: dict[str, str | int]) -> Answer:
         if "_HSM_Step" in function:
             before, self.step = self.step, int(function[-1])
             if self.step not in (1, before + 1):
                 self.step = 0
-                return Said(-14, "out of order")
-            return Said(0, f"step {self.step}")
+                return Answer(-14, "out of order")
+            return Answer(0, f"step {self.step}")
+        if function == "iDoDebit":  # refused before anything is done, so nothing is dropped
+            return Answer(-13, "unsupported")
         self.step = 0
         match function:
             case "iReadCardBas":
-                return Said(0, f"430200|张三|{parameters.get('iType')}|")
+                return Answer(0, f"430200|张三|{parameters.get('iType')}|")
             case "iVerifyPIN":
                 return self._pin()
             case "iReadDebitRecord":
-                return Said(0, "slow")
+                return Answer(0, "slow")
             case "iChangePIN":
                 raise RuntimeError(f"broken with {PIN}")
-        return Said(-13, "unsupported")
+        raise AssertionError(function)
 
-    def _pin(self) -> Said:
+    def _pin(self) -> Answer:
+        if self.ask is None:
+            return Answer(-13, "there is no way to enter a PIN")
         try:
-            typed = self.ask("holder PIN 密码")
+            typed = self.ask(PinPrompt.OLD)
         except TimeoutError:
-            return Said(-32, "timeout")
+            return Answer(-32, "timeout")
         if typed is None:
-            return Said(-31, "cancelled")
-        return Said(0, "") if typed == PIN else Said(-51, "wrong")
+            return Answer(-31, "cancelled")
+        return Answer(0, "") if typed == PIN else Answer(-51, "wrong")
 
 
 @dataclass
@@ -151,7 +155,7 @@ async def slow_call_begun(bench: Bench) -> None:
 @asynccontextmanager
 async def serving(
     *,
-    hire: Callable[[AskPin], Any] | None = None,
+    hire: Callable[[AskPin | None], Any] | None = None,
     pad: AskPin | None = None,
     **patience: Any,
 ) -> AsyncIterator[Caller]:

@@ -17,7 +17,7 @@ from typing import Final
 
 from apdu.errors import FormatError
 from apdu.secret import Secret
-from host.service.messages import BAD_PARAMETER, NOT_CONNECTED
+from host.driver import Code
 
 PROTOCOL: Final = "sscard.v1"
 """The WebSocket protocol that is spoken."""
@@ -33,7 +33,7 @@ _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 class Refused(Exception):
     """A request that is not let in: an HTTP status, a code for callers, a sentence."""
 
-    def __init__(self, status: int, sentence: str, code: int = NOT_CONNECTED) -> None:
+    def __init__(self, status: int, sentence: str, code: Code = Code.NOT_CONNECTED) -> None:
         super().__init__(sentence)
         self.status = status
         self.code = code
@@ -83,7 +83,7 @@ class Door:
         if len(given) > 1 or (given and not self._may_call(given[0])):
             raise Refused(403, "Origin: this page may not call; start the service with --origin")
         if query:
-            raise Refused(400, "nothing goes behind a ? in the address", BAD_PARAMETER)
+            raise Refused(400, "nothing goes behind a ? in the address", Code.PARAMETER)
         return given[0] if given else None
 
     def _may_call(self, origin: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import ClientError, WSCloseCode, WSMsgType, web
 
 from apdu.secret import Secret
+from host.driver import PinPrompt
 from host.service.desk import Desk, Visitor
 from host.service.functions import AskPin
 from host.service.messages import (
@@ -123,12 +124,12 @@ class Conversation:
             self._current = None
             await self._say(answer(call, said.code, said.pOutInfo))
 
-    def _ask(self, prompt: str) -> str | None:
+    def _ask(self, prompt: PinPrompt) -> str | None:
         """Ask on this WebSocket; runs in the thread of the call."""
         typed = asyncio.run_coroutine_threadsafe(self._ask_here(prompt), self._loop).result()
         return None if typed is None else typed.reveal().decode()
 
-    async def _ask_here(self, prompt: str) -> Secret | None:
+    async def _ask_here(self, prompt: PinPrompt) -> Secret | None:
         if self._visitor.gone or self._current is None:
             return None
         self._open = self._loop.create_future()

@@ -11,25 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
-from host.service.functions import Answer, AskPin, Functions, leaves_more
+from host.driver import Answer
+from host.service.functions import AskPin, Functions, Hire, leaves_more
 from host.service.messages import FAILED, Call
 
 log: Final = logging.getLogger("host.service")
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An answer of the service's own."""
-
-    code: int
-    pOutInfo: str
 
 
 class Visitor:
@@ -38,7 +29,7 @@ class Visitor:
     With a driver of its own nobody can go on with another's operation.
     """
 
-    def __init__(self, ask: AskPin) -> None:
+    def __init__(self, ask: AskPin | None) -> None:
         self.ask = ask
         self.driver: Functions | None = None
         self.gone = False
@@ -51,7 +42,7 @@ class Desk:
     in the event loop.
     """
 
-    def __init__(self, hire: Callable[[AskPin], Functions], hold: float) -> None:
+    def __init__(self, hire: Hire, hold: float) -> None:
         self._hire = hire
         self._hold = hold
         self._turn = asyncio.Lock()
@@ -82,23 +73,23 @@ class Desk:
         if self._working is not None:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([self._working])
-        if self._lapse is not None:
-            self._lapse.cancel()
+        if self._holder is not None and self._lapse is not None:
+            self._drop(self._holder)
         self._worker.shutdown()
 
     async def _work(self, visitor: Visitor, call: Call) -> Answer:
-        answer: Answer = Said(FAILED, "the service failed at this call; its log says where")
+        answer = Answer(FAILED, "the service failed at this call; its log says where")
         began = perf_counter()
         try:
             run = asyncio.get_running_loop().run_in_executor
             answer = await run(self._worker, self._perform, visitor, call)
         except Exception as error:  # a fault of ours must not end the service
-            visitor.driver = None
+            self._dismiss(visitor)
             log.error("%s: %s", call.function, where(error))
         finally:
             took = (perf_counter() - began) * 1000
             log.info("%s: %d after %.0f ms", call.function, answer.code, took)
-            if answer.code == 0 and leaves_more(call.function) and not visitor.gone:
+            if _goes_on(call, answer) and not visitor.gone:
                 loop = asyncio.get_running_loop()
                 self._lapse = loop.call_later(self._hold, self._drop, visitor)
             else:
@@ -109,7 +100,10 @@ class Desk:
     def _perform(self, visitor: Visitor, call: Call) -> Answer:
         if visitor.driver is None:
             visitor.driver = self._hire(visitor.ask)
-        return visitor.driver.call(call.function, **call.parameters)
+        answer = visitor.driver.call(call.function, **call.parameters)
+        if not _goes_on(call, answer):
+            visitor.driver.close()  # a call that was refused may have left an operation begun
+        return answer
 
     def _keep(self, visitor: Visitor) -> None:
         self._holder = visitor
@@ -118,13 +112,23 @@ class Desk:
             self._lapse = None
 
     def _drop(self, visitor: Visitor) -> None:
-        """End an operation between two of its steps; a new driver knows nothing of it."""
-        visitor.driver = None
+        """End an operation between two of its steps, before the next in the line has its turn."""
+        self._dismiss(visitor)
         if self._lapse is not None:
             self._lapse.cancel()
             self._lapse = None
         self._holder = None
         self._turn.release()
+
+    def _dismiss(self, visitor: Visitor) -> None:
+        """Let a driver go, and with it the card, before the next call is made."""
+        if visitor.driver is not None:
+            self._worker.submit(visitor.driver.close)
+            visitor.driver = None
+
+
+def _goes_on(call: Call, answer: Answer) -> bool:
+    return answer.code == 0 and leaves_more(call.function)
 
 
 def where(error: BaseException) -> str:

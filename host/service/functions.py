@@ -1,48 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the service calls: the functions of LD/T 33 by name, and whoever asks for a PIN."""
+"""What the service calls: the driver, and whoever asks for a PIN."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, Protocol
 
-AskPin = Callable[[str], str | None]
-"""Asks a person for a PIN in the words given, in the thread of the call: None when the person
-cancels; raises TimeoutError when nobody answers."""
+from host.driver import FUNCTIONS, Answer, PinPrompt
 
-LAST_STEP: Final = {
-    "iReadCardBas": 2,
-    "iReadCard": 2,
-    "iWriteCard": 2,
-    "iDoDebit": 2,
-    "iReloadPIN": 3,
-    "iUnblockPIN": 3,
-}
-"""How many steps the functions have that come in steps."""
-STEP: Final = "_HSM_Step"
-
-
-class Answer(Protocol):
-    """What a function says: 0 and its output, or a negative code and its sentence."""
-
-    @property
-    def code(self) -> int: ...
-    @property
-    def pOutInfo(self) -> str: ...
+AskPin = Callable[[PinPrompt], str | None]
+"""Asks a person for a PIN, in the thread of the call: None when the person cancels; raises
+TimeoutError when nobody answers."""
+_STEP: Final = "_HSM_Step"
 
 
 class Functions(Protocol):
-    """The driver, as far as the service knows it. Never raises for what a card or caller does."""
+    """The driver, as far as the service knows it."""
 
     def call(self, function: str, /, **parameters: str | int) -> Answer: ...
+    def close(self) -> None: ...
+
+
+Hire = Callable[[AskPin | None], Functions]
+"""Makes a driver for a caller, with the caller's way to be asked for a PIN, if it has one."""
 
 
 def in_steps(function: str) -> bool:
     """Whether this is one step of several."""
-    return STEP in function
+    return _STEP in function
 
 
 def leaves_more(function: str) -> bool:
-    """Whether a step of this operation is still to come when this one went well."""
-    name, _, step = function.partition(STEP)
-    return step.isdecimal() and int(step) < LAST_STEP.get(name, 0)
+    """Whether a step is still to come when this one went well."""
+    name, _, step = function.partition(_STEP)
+    return step != "" and f"{name}{_STEP}{int(step) + 1}" in FUNCTIONS

@@ -4,25 +4,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from apdu.secret import Secret
+from host.driver import FUNCTIONS, Code, DriverFault, PinPrompt
 
 LONGEST: Final = 64 * 1024
 """Bytes of a message (profile choice `service message`)."""
 
-NOT_CONNECTED: Final = -12
-UNSUPPORTED: Final = -13
-BAD_PARAMETER: Final = -14
 FAILED: Final = -99
-"""The service itself failed, which its log tells of (profile choice `service failure`); the other
-three are the driver's codes for the same cases."""
+"""The code when the service itself failed, which its log tells of (profile choice `service
+failure`)."""
 
-_NAME: Final = re.compile(r"i[A-Z][A-Za-z]{1,24}(_HSM_Step[1-9])?")
-_PARAMETER: Final = re.compile(r"[ip][A-Z][A-Za-z]{1,24}")
 _LONGEST_ID: Final = 64
 _LONGEST_PIN: Final = 32
 _GREATEST: Final = 2**53
@@ -35,8 +30,8 @@ Reply = dict[str, str | int | bool | None]
 class Malformed(Exception):
     """A message that is no message of ours; the text names the field and the rule."""
 
-    def __init__(self, sentence: str, id: Id = None, code: int = BAD_PARAMETER) -> None:
-        super().__init__(sentence)
+    def __init__(self, rule: str, id: Id = None, code: Code = Code.PARAMETER) -> None:
+        super().__init__(rule)
         self.id = id
         self.code = code
 
@@ -70,11 +65,12 @@ def parse(text: str | bytes) -> Call | Typed:
     function = message.pop("function", None)
     if not isinstance(function, str):
         raise Malformed("function: must be there, and a string", id)
-    if not _NAME.fullmatch(function):
-        raise Malformed("function: there is none of this name", id, UNSUPPORTED)
+    if function not in FUNCTIONS:
+        raise Malformed("function: there is none of this name", id, Code.UNSUPPORTED)
     for name, value in message.items():
-        if not _PARAMETER.fullmatch(name):
-            raise Malformed("a parameter has no name of LD/T 33, such as iType or pCardInfo", id)
+        if name not in FUNCTIONS[function]:
+            known = ", ".join(FUNCTIONS[function])
+            raise Malformed(f"{function}: there are no parameters but {known}", id)
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise Malformed(f"{name}: must be a string or a whole number", id)
         if isinstance(value, int) and abs(value) >= _GREATEST:
@@ -124,12 +120,18 @@ def answer(call: Call, code: int, text: str) -> Reply:
 
 def refusal(error: Malformed) -> Reply:
     """The answer to what is no call."""
-    return _with_id({"code": error.code, "pOutInfo": str(error)}, error.id)
+    return _with_id(refused(error.code, str(error)), error.id)
 
 
-def question(call: Call, prompt: str) -> Reply:
-    """Asks the caller for the PIN."""
-    return _with_id({"ask": "PIN", "prompt": prompt}, call.id)
+def refused(code: Code, why: str) -> Reply:
+    """A code of the driver's for a reason of the service's."""
+    return {"code": int(code), "pOutInfo": DriverFault(code, why).sentence}
+
+
+def question(call: Call, prompt: PinPrompt) -> Reply:
+    """Asks the caller for a PIN; `which` is PIN, OLD, NEW or AGAIN."""
+    words = f"{prompt.english} {prompt.chinese}"
+    return _with_id({"ask": "PIN", "which": prompt.name, "prompt": words}, call.id)
 
 
 def as_json(reply: Reply) -> str:

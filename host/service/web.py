@@ -14,15 +14,14 @@ from typing import Final
 from aiohttp import WSCloseCode, web
 
 from apdu.secret import Secret
+from host.driver import Code
 from host.service.admission import PROTOCOL, Door, Refused
 from host.service.conversation import Conversation, Patience
 from host.service.desk import Desk, Visitor, where
-from host.service.functions import AskPin, Functions, in_steps
+from host.service.functions import AskPin, Hire, in_steps
 from host.service.messages import (
-    BAD_PARAMETER,
     FAILED,
     LONGEST,
-    UNSUPPORTED,
     Call,
     Malformed,
     Reply,
@@ -31,6 +30,7 @@ from host.service.messages import (
     as_json,
     parse,
     refusal,
+    refused,
 )
 
 log: Final = logging.getLogger("host.service")
@@ -50,7 +50,6 @@ _ALWAYS: Final = {
     "Referrer-Policy": "no-referrer",
     "Server": "sscard",
 }
-_NO_PAD: Final = "a PIN is asked for: call over a WebSocket, or start the service with --pin-pad"
 
 
 class Service:
@@ -61,7 +60,7 @@ class Service:
 
     def __init__(
         self,
-        hire: Callable[[AskPin], Functions],
+        hire: Hire,
         token: Secret,
         origins: Iterable[str] = (),
         pad: AskPin | None = None,
@@ -135,12 +134,15 @@ class Service:
         except Malformed as error:
             response = _reply(400, refusal(error))
         except web.HTTPRequestEntityTooLarge:
-            response = _reply(413, _no(BAD_PARAMETER, f"a message has at most {LONGEST} bytes"))
+            response = _reply(413, refused(Code.PARAMETER, f"at most {LONGEST} bytes a message"))
         except web.HTTPException as error:
-            response = _reply(error.status, _no(UNSUPPORTED, "there is nothing of this kind here"))
+            response = _reply(
+                error.status, refused(Code.UNSUPPORTED, "there is nothing of this kind here")
+            )
         except Exception as error:
             log.error("%s: %s", request.match_info.route.name, where(error))
-            response = _reply(500, _no(FAILED, "the service failed; its log says where"))
+            failed = "the service failed; its log says where"
+            response = _reply(500, {"code": FAILED, "pOutInfo": failed})
         if not response.prepared:
             response.headers.update(_ALWAYS)
             if origin is not None:
@@ -195,14 +197,14 @@ class Service:
         if not self._door.brought(request.headers.get("Authorization")):
             raise Refused(401, "Authorization: must be Bearer and the token")
         if request.content_type != "application/json":
-            raise Refused(415, "Content-Type: must be application/json", BAD_PARAMETER)
+            raise Refused(415, "Content-Type: must be application/json", Code.PARAMETER)
         self._enter()
         try:
             try:
                 async with asyncio.timeout(self._patience.token):
                     body = await request.read()
             except TimeoutError:
-                raise Refused(408, "the message did not come", BAD_PARAMETER) from None
+                raise Refused(408, "the message did not come", Code.PARAMETER) from None
             found = parse(body)
             if isinstance(found, Typed):
                 raise Malformed("pin, cancel: only on the WebSocket that was asked", found.id)
@@ -212,15 +214,8 @@ class Service:
 
     async def _called(self, call: Call) -> Reply:
         if in_steps(call.function):
-            return answer(call, UNSUPPORTED, "functions in steps need a WebSocket")
-        asked_in_vain: list[str] = []
-
-        def no_pad(prompt: str) -> None:
-            asked_in_vain.append(prompt)
-
-        said = await self._desk.call(Visitor(self._pad or no_pad), call)
-        if asked_in_vain and said.code != 0:
-            return answer(call, UNSUPPORTED, _NO_PAD)
+            raise Malformed("functions in steps need a WebSocket", call.id, Code.UNSUPPORTED)
+        said = await self._desk.call(Visitor(self._pad), call)
         return answer(call, said.code, said.pOutInfo)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
@@ -230,7 +225,7 @@ class Service:
             for each in header.split(",")
         ]
         if wanted and PROTOCOL not in wanted:  # the library would log them, and with them the token
-            raise Refused(400, f"Sec-WebSocket-Protocol: must name {PROTOCOL}", BAD_PARAMETER)
+            raise Refused(400, f"Sec-WebSocket-Protocol: must name {PROTOCOL}", Code.PARAMETER)
         known = self._door.brought(request.headers.get("Authorization"), wanted)
         socket = web.WebSocketResponse(
             timeout=self._patience.token,
@@ -240,7 +235,7 @@ class Service:
             max_msg_size=LONGEST,
         )
         if not socket.can_prepare(request):
-            raise Refused(426, "this address is for a WebSocket", UNSUPPORTED)
+            raise Refused(426, "this address is for a WebSocket", Code.UNSUPPORTED)
         self._enter()
         self._sockets.add(socket)
         try:
@@ -261,10 +256,6 @@ class Service:
     async def _say_goodbye(self, _: web.Application) -> None:
         for socket in set(self._sockets):
             await socket.close(code=WSCloseCode.GOING_AWAY, message=b"the service ends")
-
-
-def _no(code: int, sentence: str) -> Reply:
-    return {"code": code, "pOutInfo": sentence}
 
 
 def _reply(status: int, body: Reply) -> web.Response:

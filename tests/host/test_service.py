@@ -13,7 +13,8 @@ from aiohttp import WSMsgType
 from servicebench import PIN, TOKEN, in_a_loop, serving, slow_call_begun, told
 
 import host.service
-from host.service.functions import LAST_STEP, leaves_more
+from host.driver import FUNCTIONS, PinPrompt
+from host.service.functions import in_steps, leaves_more
 
 BASIC = {"function": "iReadCardBas", "iType": 3}
 READ = {"function": "iReadCardBas", "code": 0, "pOutInfo": "430200|张三|3|"}
@@ -49,8 +50,8 @@ async def test_functions_are_called_over_one_websocket_and_answered_in_their_ord
 @in_a_loop
 async def test_what_the_driver_refuses_comes_as_its_code_and_sentence() -> None:
     async with serving() as caller:
-        refused = {"function": "iSomething", "code": -13, "pOutInfo": "unsupported"}
-        assert (200, refused) == await caller.post({"function": "iSomething"})
+        refused = {"function": "iDoDebit", "code": -13, "pOutInfo": "unsupported"}
+        assert (200, refused) == await caller.post({"function": "iDoDebit"})
 
 
 @in_a_loop
@@ -72,6 +73,7 @@ async def test_after_a_fault_the_caller_gets_a_new_driver() -> None:
         await told(socket, {"function": "iChangePIN"})
         await told(socket, BASIC)
         assert [1, 1, 2] == [number for number, *_ in caller.bench.calls]
+        assert 3 == caller.bench.closed
 
 
 # The PIN
@@ -86,7 +88,8 @@ async def test_a_pin_is_asked_for_on_the_socket_of_the_call(
     reply: dict[str, object], code: int
 ) -> None:
     async with serving() as caller, caller.socket() as socket:
-        question = {"id": 5, "ask": "PIN", "prompt": "holder PIN 密码"}
+        prompt = "Enter the old PIN 请输入原密码"
+        question = {"id": 5, "ask": "PIN", "which": "OLD", "prompt": prompt}
         assert question == await told(socket, VERIFY)
         assert code == (await told(socket, reply))["code"]
         await told(socket, VERIFY)
@@ -96,7 +99,8 @@ async def test_a_pin_is_asked_for_on_the_socket_of_the_call(
 @in_a_loop
 async def test_a_pin_that_nobody_asked_for_is_not_kept() -> None:
     async with serving() as caller, caller.socket() as socket:
-        refused = {"code": -14, "pOutInfo": "no PIN was asked for"}
+        why = "a parameter is wrong: no PIN was asked for (参数错误)"
+        refused = {"code": -14, "pOutInfo": why}
         assert refused == await told(socket, {"pin": PIN})
         assert "ask" in await told(socket, VERIFY)
         assert -14 == (await told(socket, {"id": 6, "pin": PIN}))["code"]
@@ -137,10 +141,9 @@ async def test_over_http_a_pin_needs_a_pad() -> None:
     async with serving() as caller:
         _, body = await caller.post(VERIFY)
         assert (5, -13) == (body["id"], body["code"])
-        assert "--pin-pad" in body["pOutInfo"]
     asked = []
 
-    def pad(prompt: str) -> str:
+    def pad(prompt: PinPrompt) -> str:
         asked.append(prompt)
         return PIN
 
@@ -149,7 +152,7 @@ async def test_over_http_a_pin_needs_a_pad() -> None:
         async with caller.socket() as socket:
             assert 0 == (await told(socket, VERIFY))["code"]
             assert -14 == (await told(socket, {"pin": PIN}))["code"]
-    assert ["holder PIN 密码"] * 2 == asked
+    assert [PinPrompt.OLD] * 2 == asked
 
 
 @in_a_loop
@@ -283,10 +286,20 @@ async def test_another_function_ends_the_steps_and_gives_the_reader_back() -> No
 
 
 @in_a_loop
+async def test_a_refused_function_ends_the_steps_too() -> None:
+    async with serving() as caller, caller.socket() as stepping:
+        assert 0 == (await told(stepping, STEP1))["code"]
+        assert -13 == (await told(stepping, {"function": "iDoDebit"}))["code"]
+        assert (200, READ) == await caller.post(BASIC)
+        assert -14 == (await told(stepping, STEP2))["code"]
+
+
+@in_a_loop
 async def test_steps_that_do_not_go_on_lose_the_reader_and_their_operation() -> None:
     async with serving(hold=0.05) as caller, caller.socket() as stepping:
         assert 0 == (await told(stepping, STEP1))["code"]
         assert (200, READ) == await caller.post(BASIC)
+        assert caller.bench.closed
         assert -14 == (await told(stepping, STEP2))["code"]
         assert 0 == (await told(stepping, STEP1))["code"]
         assert 0 == (await told(stepping, STEP2))["code"]
@@ -339,16 +352,16 @@ async def test_nobody_goes_on_with_the_steps_of_another() -> None:
 async def test_functions_in_steps_are_not_for_http() -> None:
     async with serving() as caller:
         status, body = await caller.post({"id": 1, **STEP1})
-        assert (200, 1, -13) == (status, body["id"], body["code"])
+        assert (400, 1, -13) == (status, body["id"], body["code"])
         assert [] == caller.bench.calls
 
 
 def test_the_steps_of_a_function_are_counted() -> None:
-    for name, last in LAST_STEP.items():
-        steps = [leaves_more(f"{name}_HSM_Step{step}") for step in range(1, last + 1)]
-        assert [True] * (last - 1) + [False] == steps
-    assert not leaves_more("iReadCardBas")
-    assert not leaves_more("iSomething_HSM_Step1")
+    for function in FUNCTIONS:
+        name, _, step = function.partition("_HSM_Step")
+        last = 3 if name in ("iReloadPIN", "iUnblockPIN") else 2
+        assert bool(step) == in_steps(function)
+        assert (bool(step) and int(step) < last) == leaves_more(function)
 
 
 @in_a_loop
@@ -363,6 +376,14 @@ async def test_stopping_ends_connections_and_waits_for_the_card(
             threading.Timer(0.01, caller.bench.slow.set).start()
     assert 0 == caller.bench.working
     assert "iReadDebitRecord: 0 after" in caplog.text
+
+
+@in_a_loop
+async def test_stopping_lets_go_of_a_card_between_two_steps() -> None:
+    async with serving() as caller, caller.socket() as socket:
+        await told(socket, STEP1)
+        await caller.stop()
+        assert 1 == caller.bench.closed
 
 
 @in_a_loop
@@ -400,7 +421,6 @@ async def test_the_page_loads_nothing_from_elsewhere_and_may_do_nothing_else() -
 
 def test_the_page_knows_the_functions_and_their_steps() -> None:
     text = (Path(host.service.__file__).parent / "page" / "page.js").read_text(encoding="utf-8")
-    listed = re.findall(r'^  \["(i\w+)", "', text, re.MULTILINE)
-    steps = [f"{name}_HSM_Step{n + 1}" for name, last in LAST_STEP.items() for n in range(last)]
-    plain = {"iVerifyPIN", "iChangePIN", "iReadDebitRecord", *LAST_STEP}
-    assert sorted({*plain, *steps}) == sorted(listed)
+    listed = re.findall(r'^  \["(i\w+)", "[^"]+", \[(.+)\]\],$', text, re.MULTILINE)
+    wanted = {name: tuple(re.findall(r'"(\w+)"', given)) for name, given in listed}
+    assert FUNCTIONS == wanted

@@ -254,12 +254,12 @@ def test_an_origin_has_a_port_only_where_it_is_not_the_usual_one() -> None:
 @in_a_loop
 async def test_a_message_that_is_too_long_is_refused() -> None:
     async with serving() as caller:
-        fits: dict[str, Any] = {**BASIC, "pKey": "x" * (LONG - 100)}
-        over = {**BASIC, "pKey": "x" * LONG}
+        fits: dict[str, Any] = {"function": "iDoDebit", "pPayInfo": "x" * (LONG - 100)}
+        over = {"function": "iDoDebit", "pPayInfo": "x" * LONG}
         assert 200 == (await caller.post(fits))[0]
         assert 413 == (await caller.post(over))[0]
         async with caller.socket() as socket:
-            assert 0 == (await told(socket, fits))["code"]
+            assert "unsupported" == (await told(socket, fits))["pOutInfo"]
             await socket.send_json(over)
             last = await socket.receive()
             assert (WSMsgType.CLOSE, 1009) == (last.type, last.data)
