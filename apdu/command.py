@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from apdu.errors import FormatError
-from apdu.secret import MASK, SECRET_INS
+from apdu.secret import MASK, brings_secret
 
 SHORT_NE, EXTENDED_NE = 256, 65_536
 """What Le = 00 and Le = 0000 ask for: all there is, up to so many bytes."""
@@ -90,12 +90,13 @@ class CommandAPDU:
         object.__setattr__(self, "extended", lengths and (self.extended or needed))
 
     def __repr__(self) -> str:
-        data = MASK if self.data and self.ins in SECRET_INS else self.data.hex().upper()
+        hidden = self.data and brings_secret(self.cla, self.ins)
+        data = MASK if hidden else self.data.hex().upper()
         head = f"{self.cla:02X}{self.ins:02X}{self.p1:02X}{self.p2:02X}"
         return f"CommandAPDU({head}, data={data or None}, ne={self.ne})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.data and self.ins in SECRET_INS:
+        if self.data and brings_secret(self.cla, self.ins):
             raise TypeError("a secret is not to be copied or stored")
         return type(self), (self.cla, self.ins, self.p1, self.p2, self.data, self.ne, self.extended)
 

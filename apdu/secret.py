@@ -10,15 +10,27 @@ MASK: Final = "•••"
 SECRET_INS: Final = frozenset(
     {0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C, 0x2D, 0x4A, 0x5E, 0xC4, 0xD4, 0xD8, 0xFA}
 )
-"""Commands whose data is secret under any class: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
+"""Commands whose data is secret under nearly any class: VERIFY, CHANGE REFERENCE DATA, RESET RETRY
 COUNTER (these three also with odd INS), DISABLE and ENABLE VERIFICATION REQUIREMENT, CHANGE PIN,
 WRITE KEY and PUT KEY, CRYPT of a PSAM, which is given PINs to encipher, and of the PKI
 application LOAD SESSION KEY, and HASH, which is given PINs. A test holds the forms marked secret
 to this list."""
+MEDICAL_CLASS: Final = 0xB0
+"""Of the medical account's own commands (LD/T 32). Its 28 and 2C bring amounts and MACs."""
+
+OPEN_COMMANDS: Final = frozenset({(0xB0, 0x28), (0xB0, 0x2C)})
+"""CLA and INS of commands which share an INS with these and are no secret to who records them:
+those of a purchase from the medical account, whose amounts and MACs a trace is read for. No PIN
+and no key comes under class B0."""
 
 SECRET_ANSWERS: Final = frozenset({0x4E, 0xC4})
 """Commands whose answer is secret: DECIPHER, which gives session keys, and HASH, which gives the
 key of a PIN."""
+
+
+def brings_secret(cla: int, ins: int) -> bool:
+    """Whether the data of a command with this class and instruction is a secret."""
+    return ins in SECRET_INS and cla != MEDICAL_CLASS
 
 
 class Secret:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from apdu.command import decode
 from apdu.errors import FormatError
-from apdu.secret import SECRET_ANSWERS, SECRET_INS
+from apdu.secret import SECRET_ANSWERS, brings_secret
 
 HIDDEN = "••"
 
@@ -71,7 +71,7 @@ def has_secret_answer(command: bytes) -> bool:
 
 def secret_part(command: bytes) -> range:
     """Where a command carries a PIN or a key; all behind the header when it is malformed."""
-    if len(command) < 5 or command[1] not in SECRET_INS:
+    if len(command) < 5 or not brings_secret(command[0], command[1]):
         return range(0)
     try:
         _, _, _, data, _ = decode(command)
