@@ -18,11 +18,6 @@ to this list."""
 MEDICAL_CLASS: Final = 0xB0
 """Of the medical account's own commands (LD/T 32). Its 28 and 2C bring amounts and MACs."""
 
-OPEN_COMMANDS: Final = frozenset({(0xB0, 0x28), (0xB0, 0x2C)})
-"""CLA and INS of commands which share an INS with these and are no secret to who records them:
-those of a purchase from the medical account, whose amounts and MACs a trace is read for. No PIN
-and no key comes under class B0."""
-
 SECRET_ANSWERS: Final = frozenset({0x4E, 0xC4})
 """Commands whose answer is secret: DECIPHER, which gives session keys, and HASH, which gives the
 key of a PIN."""

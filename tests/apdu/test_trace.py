@@ -96,15 +96,6 @@ def test_the_terms_of_a_medical_purchase_can_be_seen(ins: int) -> None:
     assert "1234" in repr(CommandAPDU.parse(raw))
 
 
-def test_what_is_paid_is_no_secret_to_who_records_it() -> None:
-    forms = {(form.cla, form.ins): form.name for form in FORMS}
-    assert {"MEDICAL DEBIT INIT", "MEDICAL DEBIT"} == {forms[each] for each in OPEN_COMMANDS}
-    for cla, ins in OPEN_COMMANDS:
-        raw = bytes((cla, ins, 1, 0, 3, 1, 2, 3))
-        assert raw == Exchange.of(raw, b"\x90\x00").command
-        assert raw != Exchange.of(b"\x80" + raw[1:], b"\x90\x00").command
-
-
 def test_the_forms_marked_secret_are_those_that_the_recorder_masks() -> None:
     assert [] == [form for form in FORMS if form.secret != brings_secret(form.cla, form.ins)]
     names = {form.name for form in FORMS if form.secret}
