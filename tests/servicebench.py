@@ -58,7 +58,7 @@ class FakeDriver:
         self.step = 0
         self.bench.closed += 1
 
-    def call(self, function: str, /, **parameters: str | int) -> Answer:
+    def call(self, function: str, **parameters: str | int) -> Answer:
         bench = self.bench
         bench.calls.append((self.number, function, parameters))
         bench.working += 1

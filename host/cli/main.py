@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -208,6 +208,51 @@ def info(card: Path | None, reader: str | None, as_json: bool) -> int:
 
         show(found)
     return DONE if found.sound else REFUSED
+
+
+@cli.command()
+@card_options
+@click.option("--psam", metavar="PSAM.img", type=click.Path(path_type=Path), help="A PSAM image.")
+@click.option("--psam-reader", metavar="NAME", help="The PSAM in a PC/SC reader, like --reader.")
+@click.option("--port", type=click.IntRange(0, 65535), default=18733, show_default=True)
+@click.option("--ipv6", is_flag=True, help="Listen on ::1 too.")
+@click.option("--origin", "origins", metavar="URL", multiple=True, help="A page that may call.")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Holds the token, for its owner alone (mode 0600); otherwise a new one is made.",
+)
+@click.option(
+    "--pin-pad",
+    type=click.Choice(["caller", "terminal"]),
+    default="caller",
+    show_default=True,
+    help="Who enters PINs: the caller over its WebSocket, or whoever sits at this terminal.",
+)
+@as_json_option
+def serve(
+    card: Path | None,
+    reader: str | None,
+    psam: Path | None,
+    psam_reader: str | None,
+    **wanted: Any,
+) -> int:
+    """Offer the LD/T 33 functions to programs and pages on this machine, until Ctrl-C.
+
+    JSON over WebSocket (/ws) and HTTP (POST /call) on 127.0.0.1:
+    {"function": "iReadCardBas", "iType": 3} is answered by {"function": ..., "code": 0,
+    "pOutInfo": "..."}. Every caller needs the token, which is printed with the address of a page
+    to try it on, or is read from FILE; a page also needs to be named with --origin, as
+    https://HOST or https://HOST:PORT. Over HTTP a PIN can only be entered with --pin-pad terminal,
+    and functions in steps need a WebSocket. Calls are logged without what is in them.
+    With --json the first line has url, port and token (null with --token-file).
+    """
+    from host.cli.serving import Wanted
+    from host.cli.serving import serve as run
+
+    run((card, reader), (psam, psam_reader), Wanted(**wanted))
+    return DONE
 
 
 @cli.group(cls=TightLipped, invoke_without_command=True)
