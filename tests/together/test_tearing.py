@@ -14,6 +14,7 @@ import pytest
 from benchplan import BY_LABEL, BenchDirectory, BenchFile, noise
 from keybench import LIMIT
 from keytears import KeyScenario, key_scenarios, key_tries
+from medicaltears import debit_scenario, load_scenario
 from powercuts import FOR_EVER, FaultyFlash, TornFlash
 from tearing import (
     Scenario,
@@ -170,6 +171,9 @@ SCENARIOS = [
         *file_scenarios(),
         *personalisation_scenarios(),
         *key_scenarios(),
+        debit_scenario("1.0", 1),
+        debit_scenario("3.0", 0),
+        load_scenario(1),
     )
 ]
 """Every command that changes memory, in the states that make a difference to it."""
