@@ -70,7 +70,7 @@ def serve(
             return Driver(connect, second, ask_pin=ask)
 
         service = Service(hire, token, origins, _asking(pad) if pad else None)
-        _log_to_standard_error()
+        stack.enter_context(_logged_to_standard_error())
         run(
             service,
             wanted.port,
@@ -127,9 +127,14 @@ def _say(wanted: Wanted, port: int, token: Secret) -> None:
     click.echo("Ctrl-C ends it.")
 
 
-def _log_to_standard_error() -> None:
+@contextmanager
+def _logged_to_standard_error() -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     log = logging.getLogger("host.service")
     log.addHandler(handler)
     log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
