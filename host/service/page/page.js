@@ -44,12 +44,24 @@ const FUNCTIONS = [
   ["iDoDebit_HSM_Step2", "HSM 加密机", ["pKey"]],
 ];
 
-const BASIC = [
-  ["Region", "发卡地区"], ["Social security number", "社会保障号码"], ["Card number", "卡号"],
-  ["Card id code", "卡识别码"], ["Name", "姓名"], ["Historical bytes", "卡复位信息"],
-  ["Version", "规范版本"], ["Issued", "发卡日期"], ["Expires", "卡有效期"],
-  ["Terminal", "终端机编号"], ["Device", "终端设备号"],
-];
+// The fields of an answer, for the functions whose answer has the same ones each time.
+const FIELDS = {
+  iReadCardBas: [
+    ["Region", "发卡地区"], ["Social security number", "社会保障号码"], ["Card number", "卡号"],
+    ["Card id code", "卡识别码"], ["Name", "姓名"], ["Historical bytes", "卡复位信息"],
+    ["Version", "规范版本"], ["Issued", "发卡日期"], ["Expires", "卡有效期"],
+    ["Terminal", "终端机编号"], ["Device", "终端设备号"],
+  ],
+  iDoDebit: [
+    ["Card's sequence", "卡交易序号"], ["Terminal's sequence", "终端交易序号"], ["TAC", "交易验证码"],
+    ["Time", "交易时间"], ["Terminal", "终端机编号"], ["MAC2 judged", "MAC2已验证"],
+  ],
+  iReadDebitRecord: [
+    ["Sequence", "交易序号"], ["Type", "交易类型"], ["Terminal", "终端机编号"], ["Time", "交易时间"],
+    ["Account (fen)", "个人账户(分)"], ["Own money (fen)", "个人自付(分)"],
+    ["Pool (fen)", "统筹基金(分)"],
+  ],
+};
 
 let socket = null;
 let calls = 0;
@@ -111,7 +123,12 @@ function connect(token) {
 // Calling
 
 function isBasic(called) {
-  return called.function === "iReadCardBas" || called.function === "iReadCardBas_HSM_Step2";
+  return fieldsOf(called) === FIELDS.iReadCardBas;
+}
+
+// Of a function in two steps the last answers as the plain function does.
+function fieldsOf(called) {
+  return FIELDS[called.function.replace("_HSM_Step2", "")] || [];
 }
 
 function showParameters() {
@@ -212,7 +229,8 @@ function tables(called, text) {
     fields.forEach((value, index) => {
       if (tags && index === 0) return;
       const row = element("tr", undefined, body);
-      if (isBasic(called) && BASIC[index]) bilingual("th", BASIC[index], row);
+      const name = fieldsOf(called)[index];
+      if (name) bilingual("th", name, row);
       else element("th", tags ? tags[index] : String(index + 1), row);
       row.firstChild.scope = "row";
       const cell = element("td", value === "" ? "–" : value.replaceAll("^", "\n"), row);
