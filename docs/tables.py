@@ -19,17 +19,21 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "README.zh.md",
     ROOT / "docs" / "keys.md",
+    ROOT / "docs" / "files.md",
     VECTORS / "README.md",
 )
 sys.path.insert(0, str(ROOT))
 
 from apdu.atr import Atr  # noqa: E402
 from apdu.wire.hrss.application import INITIAL_PIN, PIN_TRIES  # noqa: E402
-from apdu.wire.hrss.generations import DIRECTORIES  # noqa: E402
-from apdu.wire.hrss.spec import items  # noqa: E402
+from apdu.wire.hrss.generations import DIRECTORIES, FIRST, GENERATIONS, SECOND  # noqa: E402
+from apdu.wire.hrss.spec import EfSpec, items  # noqa: E402
+from apdu.wire.perso import FileKind  # noqa: E402
+from apdu.wire.record import Record  # noqa: E402
 from card_os.chip import ROM  # noqa: E402
 from card_os.dispatch import Entry  # noqa: E402
 from card_os.session import Stage  # noqa: E402
+from host.cli.names import condition_words  # noqa: E402
 from host.cli.testcard import TEST_HOLDER, issue_test_card  # noqa: E402
 from host.keys import MemoryKeys  # noqa: E402
 
@@ -46,29 +50,33 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def commands() -> str:
     """Every command: where it is, how it is coded, who may use it, when it exists."""
-    found: dict[int, Entry] = {}
-    offered: dict[int, list[str]] = {}
+    offered: dict[tuple[str, str], tuple[Entry, list[str]]] = {}
     for application in ROM:
-        for ins, entry in application.commands.entries.items():
-            found[ins] = entry
-            offered.setdefault(ins, []).append(application.label)
+        for entry in application.commands.entries.values():
+            same = offered.setdefault((entry.form.name, _access(entry)), (entry, []))
+            same[1].append(application.label)
     rows = []
-    for ins, entry in sorted(found.items(), key=lambda pair: (pair[1].life, pair[1].form.name)):
+    for entry, where in sorted(offered.values(), key=lambda both: _order(both[0])):
         form = entry.form
         rows.append(
             (
                 form.name,
-                f"`{form.cla:02X} {ins:02X}`",
+                f"`{form.cla:02X} {form.ins:02X}`",
                 " ".join(map(str, sorted(form.cases))),
                 _access(entry),
                 entry.messaging.value,
                 _life(entry.life),
-                " ".join(offered[ins]),
+                " ".join(where),
                 form.spec,
             )
         )
     heads = ("command", "CLA INS", "cases", "access", "secure messaging", "exists", "in", "source")
     return table(heads, rows)
+
+
+def _order(entry: Entry) -> tuple[bool, str]:
+    """What a card in use answers comes first."""
+    return entry.life == Stage.INITIALISATION, entry.form.name
 
 
 def _access(entry: Entry) -> str:
@@ -78,6 +86,12 @@ def _access(entry: Entry) -> str:
         "reading": "read rule of the file",
         "updating": "update rule of the file",
         "shown_puk": "key 06 (PUK)",
+        "by_holder": "PIN",
+        "blockable": "DF03 to DF07, not blocked for good",
+        "by_user": "user PIN",
+        "by_itself": "the PIN itself, by its messaging",
+        "by_admin": "admin PIN, by its messaging",
+        "by_master": "master key, by its messaging",
     }[entry.access.__name__]
 
 
@@ -88,41 +102,88 @@ def _life(life: int) -> str:
     return "always" if Stage.BLOCKED in stages else "not when blocked"
 
 
-def files() -> str:
-    """The files of the HRSS application."""
+def areas() -> str:
+    """The directories of the HRSS application, and what is in them (generation 2.0)."""
     rows = []
     for directory in DIRECTORIES:
-        if not directory.files:
-            rows.append((f"{directory.label} {directory.chinese}", "", "", "", "", ""))
-        for file in directory.files:
-            where = f"{directory.label} EF{file.sfi:02X}"
-            content = file.content
-            what = f"{file.size} bytes" if content is None else f"{len(items(content))} items"
-            rows.append((where, file.chinese, file.english, what, f"{file.read}", f"{file.update}"))
-    return table(("file", "名称", "content", "size", "read", "update"), rows)
+        inside = "; ".join(f"{file.sfi:02X} {file.chinese}" for file in directory.files)
+        where = f"{directory.label} {directory.chinese}"
+        rows.append((where, f"`{directory.name.hex().upper()}`", len(directory.keys), inside))
+    return table(("directory", "name", "keys", "files (EF)"), rows)
+
+
+def files() -> str:
+    """The files of the HRSS application, in every generation that has them."""
+    rows: dict[tuple[str, int], list[object]] = {}
+    for generation in GENERATIONS.values():
+        for directory in generation.directories:
+            for file in directory.files:
+                found = (
+                    f"{directory.label} EF{file.sfi:02X}",
+                    file.chinese,
+                    file.english,
+                    STRUCTURE[file.kind],
+                    _what(file),
+                    condition_words(file.read, directory),
+                    condition_words(file.update, directory),
+                )
+                same = rows.setdefault((*found, directory.fid), [*found, []])
+                same[-1].append(generation.name)
+    ordered = sorted(rows.values(), key=lambda row: (row[0][:4] != "SSSE", row[0], row[-1]))
+    heads = ("file", "名称", "content", "structure", "size", "read", "update", "generations")
+    return table(heads, ((*row[:-1], " ".join(row[-1])) for row in ordered))
+
+
+STRUCTURE = {
+    FileKind.TRANSPARENT: "transparent",
+    FileKind.LINEAR_VARIABLE: "variable records",
+    FileKind.LINEAR_VARIABLE_TLV: "TLV records",
+    FileKind.CYCLIC: "ring",
+}
+
+
+def _what(file: EfSpec) -> str:
+    if file.kind is FileKind.CYCLIC and file.content is not None:
+        return f"{file.records} records of {file.content.byte_length()} bytes"
+    if file.kind is FileKind.LINEAR_VARIABLE_TLV and file.content is not None:
+        return f"{sum(item.repeats for item in items(file.content))} items"
+    if file.kind is FileKind.LINEAR_VARIABLE:
+        return f"{file.records} records in {file.size} bytes"
+    return f"{file.size} bytes"
 
 
 def data() -> str:
-    """The items of the record files."""
-    rows = []
-    for directory in DIRECTORIES:
-        for file in directory.files:
-            if file.content is None:
-                continue
-            for number, item in enumerate(items(file.content), start=1):
-                where = f"{directory.label} EF{file.sfi:02X}"
-                name = item.name.replace("_", " ")
-                rows.append(
-                    (
-                        where,
-                        number,
-                        f"`{item.tag:02X}`" if item.tag is not None else "",
-                        item.chinese,
-                        name,
-                        item.size,
+    """The items of the files: those of generation 2.0, then what 1.0 has otherwise."""
+    rows: list[tuple[object, ...]] = []
+    seen = set()
+    for generation in (SECOND, FIRST):
+        for directory in generation.directories:
+            for file in directory.files:
+                if file.content is not None and (directory.fid, file.content) not in seen:
+                    seen.add((directory.fid, file.content))
+                    where = f"{directory.label} EF{file.sfi:02X}"
+                    rows += _items(
+                        where if generation is SECOND else f"{where} (1.0)", file.content
                     )
-                )
-    return table(("file", "record", "tag", "名称", "item", "bytes"), rows)
+    heads = ("file", "record", "tag", "名称", "item", "bytes", "coding")
+    return table(heads, rows)
+
+
+def _items(where: str, content: type[Record], inside: str = "") -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    number = 1
+    for item in items(content):
+        last = number + item.repeats - 1
+        numbers = f"{number}" if last == number else f"{number}–{last}"
+        tag = "" if item.tag is None else f"`{inside}{item.tag:02X}`"
+        coding = "B-TLV" if item.coding is None else item.coding.value
+        name = item.name.replace("_", " ")
+        in_record = "" if inside or item.tag is None else numbers
+        rows.append((where, in_record, tag, item.chinese, name, item.size, coding))
+        if item.layout is not None:
+            rows += _items(where, item.layout, f"{item.tag:02X}.")
+        number = last + 1
+    return rows
 
 
 def testcard() -> str:
@@ -191,6 +252,7 @@ def ours() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
+    "areas": areas,
     "files": files,
     "data": data,
     "testcard": testcard,
