@@ -232,6 +232,7 @@ def test_whoever_has_proven_nothing_does_not_learn_whether_a_mac_is_right() -> N
         assert 0x6982 == holder.send(make(key=bytes(16)))
     holder.verify(), holder.fail()
     assert 0x6982 == holder.send(holder.change(USER, "654321"))
+    assert 0x6982 == holder.send(flipped(holder.change(USER, "654321")))
     assert 0x6984 == holder.send(bytes.fromhex("845E018114") + bytes(20))
     holder.verify()
     assert before == holder.chip.snapshot()

@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from keybench import SM4
 from pkibench import (
     ADMIN,
     CENTRE,
@@ -32,16 +31,12 @@ from pkibench import (
 from testbench import command, select_df, send_all, sw
 
 from apdu.crypto import sm2
-from apdu.wire.hrss.generations import GENERATIONS, THIRD
+from apdu.wire.hrss.generations import GENERATIONS
 from apdu.wire.iso7816 import UPDATE_BINARY, Offset, SfiOffset
 from apdu.wire.pki import ENCIPHERMENT, PAIRS, KeyPair
 from apdu.wire.pki_commands import DECIPHER, GENERATE_KEY_PAIR, DecipherData, KeyPairFiles
 from card_os.world import World
-from host.card import Card
-from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_DAY, TEST_HOLDER, blank_chip, issue
-from host.keys import MemoryKeys
-from host.terminal.personalise import personalise
 
 both = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.chinese)
 
@@ -60,22 +55,6 @@ def test_only_whoever_has_proven_the_user_pin_may_work_with_keys(work: str) -> N
     assert before == holder.chip.snapshot()
     assert 0x9000 == holder.verify(USER)
     assert 0x6982 != holder.send(WORK[work])
-
-
-@pytest.mark.parametrize("work", WORK)
-def test_no_key_works_while_the_card_is_personalised(work: str) -> None:
-    """Nothing asks for a PIN then."""
-    chip = blank_chip(World(lambda size: bytes(size), lambda: TEST_DAY))
-    sent = []
-
-    class Spy(MemoryChannel):
-        def _exchange(self, raw: bytes) -> bytes:
-            if raw[:2] == bytes.fromhex("80D8"):
-                sent.append(sw(chip.transmit(WORK[work])))
-            return super()._exchange(raw)
-
-    personalise(Card(Spy(chip)), TEST_HOLDER, MemoryKeys(suite=SM4), THIRD)
-    assert {0x6D00, 0x6985} == set(sent)
 
 
 @both
