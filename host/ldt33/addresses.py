@@ -22,7 +22,7 @@ from apdu.wire.hrss.generations import SSSE, Generation
 from apdu.wire.hrss.spec import DfSpec, EfSpec, items
 from apdu.wire.perso import FileKind
 from host.ldt33.codes import Code, DriverFault
-from host.ldt33.syntax import Text, decoded, groups
+from host.ldt33.syntax import Text, cut_in_two, decoded, groups
 
 _NAME: Final = re.compile(r"(SSSE|3F00|DDF1|DF0[1-7])EF([0-9A-F]{2})")
 _TAG: Final = re.compile(r"[0-9A-F]{2}")
@@ -41,6 +41,13 @@ class Named(NamedTuple):
     """None at all: everything in the file."""
 
 
+class Data(NamedTuple):
+    """What is to be written: as it was given, and the values file by file."""
+
+    given: Text
+    files: list[list[str]]
+
+
 class Place(NamedTuple):
     """The file that was named, on cards of one generation."""
 
@@ -56,17 +63,20 @@ def file_addresses(given: Text) -> list[Named]:
     return [_named(*each) for each in groups("pFileAddr", decoded("pFileAddr", given))]
 
 
-def file_data(given: Text, addresses: list[Named]) -> list[list[str]]:
+def file_data(given: Text, addresses: list[Named]) -> Data:
     """The values in pWriteData, file by file, as pFileAddr names them."""
-    found = groups("pWriteData", decoded("pWriteData", given))
-    if len(found) != len(addresses):
-        raise DriverFault(
-            Code.PARAMETER, f"pWriteData: {len(found)} files, pFileAddr has {len(addresses)}"
-        )
-    for (name, *_), address in zip(found, addresses, strict=True):
-        if _file_of("pWriteData", name) != (address.label, address.fid):
-            raise DriverFault(Code.PARAMETER, f"pWriteData: not {address.name}, as in pFileAddr")
-    return [values for _, *values in found]
+    with cut_in_two("pWriteData", given):
+        found = groups("pWriteData", decoded("pWriteData", given))
+        if len(found) != len(addresses):
+            raise DriverFault(
+                Code.PARAMETER, f"pWriteData: {len(found)} files, pFileAddr has {len(addresses)}"
+            )
+        for (name, *_), address in zip(found, addresses, strict=True):
+            if _file_of("pWriteData", name) != (address.label, address.fid):
+                raise DriverFault(
+                    Code.PARAMETER, f"pWriteData: not {address.name}, as in pFileAddr"
+                )
+    return Data(given, [values for _, *values in found])
 
 
 def places(addresses: list[Named], generation: Generation) -> list[Place]:

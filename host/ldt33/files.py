@@ -17,11 +17,11 @@ from apdu.wire.hrss.spec import EfSpec, Item, items
 from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
 from host.faults import CardMisspoke, NotFound
-from host.ldt33.addresses import Named, Place, places
+from host.ldt33.addresses import Data, Named, Place, places
 from host.ldt33.codes import Code, DriverFault
 from host.ldt33.desk import Desk
 from host.ldt33.sources import Procedure, Request
-from host.ldt33.syntax import CardInfo, grouped, hexadecimal
+from host.ldt33.syntax import CardInfo, cut_in_two, grouped, hexadecimal
 from host.ldt33.values import (
     file_bytes,
     hex_text,
@@ -76,15 +76,14 @@ def read_files(desk: Desk, meant: CardInfo, addresses: list[Named], *, with_pin:
     return grouped(told)
 
 
-def write_files(
-    desk: Desk, meant: CardInfo, addresses: list[Named], data: list[list[str]]
-) -> Procedure:
+def write_files(desk: Desk, meant: CardInfo, addresses: list[Named], data: Data) -> Procedure:
     """Write these values. All are checked before the first is written; the writing itself goes
     item by item, so a card that is pulled keeps what was written until then."""
     desk.check(meant)
     found = places(addresses, desk.generation)
     tasks = tasks_of(found, writing=True, with_pin=False)
-    values = [_checked(place, given) for place, given in zip(found, data, strict=True)]
+    with cut_in_two("pWriteData", data.given):
+        values = [_checked(*each) for each in zip(found, data.files, strict=True)]
     if desk.by_hand:
         _one_key(tasks)
     for task, changes in zip(tasks, values, strict=True):

@@ -9,7 +9,9 @@ Chinese characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -22,6 +24,7 @@ FIELD: Final = "|"
 GROUP: Final = "$"
 PART: Final = "^"
 _SEPARATORS: Final = frozenset(FIELD + GROUP + PART)
+_RAW_SEPARATORS: Final = re.compile(rb"[|$^]")
 
 Text = str | bytes
 
@@ -38,6 +41,19 @@ def decoded(name: str, given: Text) -> str:
     if not isinstance(given, str):
         raise DriverFault(Code.PARAMETER, f"{name}: must be text")
     return given
+
+
+@contextmanager
+def cut_in_two(name: str, given: Text) -> Iterator[None]:
+    """Inside, bytes that do not fit are looked at again: half a character swallows the separator
+    behind it, and what is wrong then is the character (-41), not the number of fields (-14)."""
+    try:
+        yield
+    except DriverFault as fault:
+        if fault.code == Code.PARAMETER and isinstance(given, bytes):
+            for each in _RAW_SEPARATORS.split(given):
+                decoded(name, each)
+        raise
 
 
 def fields(name: str, given: str) -> list[str]:
