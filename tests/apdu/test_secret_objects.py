@@ -239,6 +239,14 @@ PUBLIC = {
     "Messaging.mac_key": "a BlockKey, which hides itself",
     "Derived.key": "a BlockKey, which hides itself",
     "Begun.key": "a BlockKey, which hides itself",
+    "PkiMessaging.mac_key": "a BlockKey, which hides itself",
+    "Proven.secret": "a KeyObject, which hides itself",
+    "PkiPinRef.pin": "which PIN it is",
+    "KeyPair.private": "a file",
+    "KeyPairFiles.private": "a file's identifier",
+    "DecipherData.private": "a file's identifier",
+    "ImportData.key": "which half of a pair it is",
+    "ImportData.value": "a public key, or a private one that is enciphered",
 }
 
 
