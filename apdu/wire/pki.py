@@ -3,7 +3,8 @@
 
 Names, FIDs of the files and of the inner directory, PIN references and FCIs as drivers of two
 makers and the exchanges recorded beside the source of one have them (LD/T 32 itself was not at
-hand). Access conditions, sizes and tries are profile choices.
+hand). Who may do what is profile choice `pki-access`: drivers prove the user PIN before all work
+with keys and certificates, and read public keys without.
 """
 
 from __future__ import annotations

@@ -160,7 +160,8 @@ CHANGE_PKI_PIN = CommandForm(
     secret=True,
     spec=_OBSERVED + " for the admin PIN",
 )
-"""Before its protection: the new PIN in packed BCD."""
+"""Before its protection: the new PIN in packed BCD. For the user PIN it is profile choice
+`pki-user-change`."""
 UPDATE_MASTER_KEY = CommandForm(
     "UPDATE MASTER KEY",
     0xD4,

@@ -100,7 +100,7 @@ def _take_challenge(ctx: Context) -> bytes:
 
 
 def messaging(ctx: Context, _: CommandForm[Any, Any, Any]) -> Messaging:
-    """Under the secret that was proven last.
+    """Under the secret that was proven last (profile choice `pki-protection`).
 
     Whoever has proven none learns nothing of a MAC either: it would tell of a PIN for no try.
     """

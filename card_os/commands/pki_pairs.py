@@ -102,7 +102,7 @@ def import_key(ctx: Context, ref: ImportRef, given: ImportData) -> None:
     """Take half of an encipherment pair that a key centre made; a signature key is born here.
 
     The public half comes first and ends the pair there was; the private one must belong to it.
-    So there are never two halves that do not fit.
+    So there are never two halves that do not fit (profile choice `pki-import`).
     """
     if ref.half is ImportedHalf.PUBLIC:
         _fits(given, FileTag.PUBLIC, ENCIPHERMENT.public, KeyTag.PUBLIC)
