@@ -11,7 +11,7 @@ import click
 
 from host.cli.opening import card_options, opened
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
-from host.cli.text import say_json, spaced
+from host.cli.text import say_json, spaced, visible
 
 if TYPE_CHECKING:
     from host.cli.issuing import Issued
@@ -253,6 +253,52 @@ def serve(
 
     run((card, reader), (psam, psam_reader), Wanted(**wanted))
     return DONE
+
+
+@cli.command()
+@click.argument("function", metavar="FUNCTION")
+@card_options
+@click.option("--psam", metavar="PSAM.img", type=click.Path(path_type=Path), help="A PSAM image.")
+@click.option("--psam-reader", metavar="NAME", help="The PSAM in a PC/SC reader, like --reader.")
+@click.option("--hsm", type=click.Choice(["test"]), help="A key centre with published test keys.")
+@click.option("--type", "iType", type=int, default=1, show_default=True, help="iType: 1 to 4.")
+@click.option("--auth", "iAuthType", type=int, help="iAuthType: 1 by PIN, 2 by key.")
+@click.option("--card-info", "pCardInfo", metavar="S", help="'identification code|number|'.")
+@click.option("--file-addr", "pFileAddr", metavar="S", help="Such as 'SSSEEF05|06|07|$'.")
+@click.option("--write-data", "pWriteData", metavar="S", help="As --file-addr, values for tags.")
+@click.option("--pay-info", "pPayInfo", metavar="S", help="'yuan|yuan|YYYYMMDDhhmmss|'.")
+@click.option("--terminal", default="", metavar="DIGITS", help="Its number, without a PSAM.")
+@click.option("--device", default="", metavar="S", help="The number of the device.")
+@as_json_option
+def driver(function: str, as_json: bool, **given: Any) -> int:
+    """Call a function of LD/T 33 as hospital programs do, and print its pOutInfo.
+
+    FUNCTION is iReadCardBas, iReadCard, iWriteCard, iVerifyPIN, iChangePIN, iReloadPIN,
+    iUnblockPIN, iDoDebit or iReadDebitRecord. Quote | and $ for the shell.
+
+    Exit status 0, or 1 with the negative code and its sentence on standard error; with --json an
+    object either way: function, code, pOutInfo. PINs are asked for without being shown, or taken
+    from standard input, a line each, where that is no terminal; an empty line cancels.
+
+    Where the PSAM cannot help, --hsm test does, as a key centre would. The HSM steps cannot be
+    taken by hand here: the card's challenge does not outlive the command.
+    """
+    from host.cli.driving import Place, drive
+
+    at = ("card", "reader", "psam", "psam_reader", "hsm", "terminal", "device")
+    place = Place(**{name: given.pop(name) for name in at})
+    answer = drive(function, place, given)
+    said: dict[str, object] = {"function": function, "code": answer.code}
+    said["pOutInfo"] = answer.pOutInfo
+    if answer.code:
+        message = f"{answer.code} {visible(answer.pOutInfo)}"
+        click.echo(f"sscard: {message}", err=True)
+        said["error"] = {"kind": "DriverFault", "message": message}
+    elif not as_json:
+        click.echo(visible(answer.pOutInfo))
+    if as_json:
+        say_json(said)
+    return REFUSED if answer.code else DONE
 
 
 @cli.group(cls=TightLipped, invoke_without_command=True)
