@@ -69,12 +69,10 @@ class Desk:
             self._drop(visitor)
 
     async def close(self) -> None:
-        """Wait for the call that is being made, and let the worker go."""
+        """Once all have left: wait for the call that is being made, and let the worker go."""
         if self._working is not None:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([self._working])
-        if self._holder is not None and self._lapse is not None:
-            self._drop(self._holder)
         self._worker.shutdown()
 
     async def _work(self, visitor: Visitor, call: Call) -> Answer:
