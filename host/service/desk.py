@@ -91,6 +91,8 @@ class Desk:
                 loop = asyncio.get_running_loop()
                 self._lapse = loop.call_later(self._hold, self._drop, visitor)
             else:
+                if visitor.gone:
+                    self._dismiss(visitor)
                 self._holder = None
                 self._turn.release()
         return answer

@@ -162,6 +162,7 @@ async def test_a_caller_that_leaves_during_a_step_gives_the_reader_back() -> Non
             await slow_call_begun(caller.bench)
         caller.bench.slow.set()
         assert (200, READ) == await caller.post(BASIC)
+        assert 2 == caller.bench.closed  # the reader of the first, and that of the second
 
 
 @in_a_loop
