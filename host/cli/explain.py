@@ -9,71 +9,51 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from apdu import cla as class_byte
 from apdu.command import SHORT_NE, decode
 from apdu.errors import FormatError
 from apdu.sw import SW, remaining, tries_left
-from apdu.tlv import parse, parse_simple
+from apdu.tlv import parse_simple
 from apdu.trace import Exchange
 from apdu.wire import iso7816, perso
 from apdu.wire.codes import PIN_DIGITS
 from apdu.wire.form import CommandForm
 from apdu.wire.hrss import commands as hrss_commands
-from apdu.wire.hrss.generations import SSSE
-from apdu.wire.hrss.spec import DfSpec, EfSpec, items
-from apdu.wire.iso7816 import By, Mode, Selection
+from apdu.wire.hrss.generations import SECOND, SSSE, generation_of
+from apdu.wire.hrss.spec import DfSpec, EfSpec
+from apdu.wire.hrss.ssse import IssuerData
+from apdu.wire.iso7816 import By, Selection
 from apdu.wire.perso import FileHeader, FileKind
-from apdu.wire.psam import PSAM
+from apdu.wire.pki_commands import WRITE_PKI_KEY
+from apdu.wire.psam import PSAM, PSAM_MF
 from apdu.wire.psam_commands import WRITE_MASTER_KEY
-from host.cli.explanation import Explanation, Made
+from host.cli.authentication_words import USAGES, authentication_shown
+from host.cli.blocking_words import BLOCK_FORMS, block_told
+from host.cli.contents import objects, record_contents, record_words, target_words
+from host.cli.explanation import Explanation, Made, Told
+from host.cli.forms import form_of
+from host.cli.medical_words import MEDICAL_FORMS, medical_told
 from host.cli.names import (
+    CERTIFICATES,
+    KNOWN,
     MF,
-    Shown,
+    PKI,
     condition_words,
     directory_named,
     directory_with,
     directory_words,
     file_words,
-    shown_items,
-    shown_objects,
     text_words,
 )
-from host.cli.psam_words import PSAM_FORMS, master_words, psam_words
+from host.cli.pki_words import PKI_FORMS, master_or_pin, pki_told
+from host.cli.psam_words import PSAM_FORMS, file_told, master_words, psam_told
 
-FORMS: Final[dict[int, CommandForm[Any, Any, Any]]] = {
-    form.ins: form
-    for form in (
-        iso7816.SELECT,
-        iso7816.READ_BINARY,
-        iso7816.UPDATE_BINARY,
-        iso7816.READ_RECORD,
-        iso7816.UPDATE_RECORD,
-        iso7816.APPEND_RECORD,
-        iso7816.VERIFY,
-        iso7816.GET_CHALLENGE,
-        iso7816.GET_RESPONSE,
-        hrss_commands.CHANGE_PIN,
-        hrss_commands.PIN_CHANGE_UNBLOCK,
-        hrss_commands.INTERNAL_AUTHENTICATE,
-        hrss_commands.EXTERNAL_AUTHENTICATE,
-        perso.CREATE_FILE,
-        perso.WRITE_KEY,
-        perso.ACTIVATE_FILE,
-        perso.DEACTIVATE_FILE,
-        perso.TERMINATE_DF,
-        *PSAM_FORMS,
-    )
-}
-ON_A_PSAM: Final[dict[int, CommandForm[Any, Any, Any]]] = {WRITE_MASTER_KEY.ins: WRITE_MASTER_KEY}
-"""Forms that stand in the place of others once a PSAM's application is selected."""
 _RECORDS: Final = (iso7816.READ_RECORD, iso7816.UPDATE_RECORD, iso7816.APPEND_RECORD)
-_AUTHENTICATION: Final = {
-    hrss_commands.INTERNAL_AUTHENTICATE.ins: perso.KeyUsage.INTERNAL_AUTHENTICATE,
-    hrss_commands.EXTERNAL_AUTHENTICATE.ins: perso.KeyUsage.EXTERNAL_AUTHENTICATE,
-}
 _LOCAL: Final = 0x80
 """KIDs with this bit belong to the current directory."""
 _BINARY: Final = (iso7816.READ_BINARY, iso7816.UPDATE_BINARY)
+_IN_PKI: Final = (PKI, CERTIFICATES)
+_VERSION: Final = 0x03
+"""Tag of EF05 that says which generation the card is of."""
 _GOOD: Final = frozenset({SW.OK, SW.FILE_DEACTIVATED})
 _LONGEST_PIN_BLOCK: Final = 4 + PIN_DIGITS[1] // 2
 """Data bytes of WRITE KEY up to which it brings a PIN: usage, version, algorithm, limit, digits."""
@@ -82,14 +62,17 @@ _LONGEST_PIN_BLOCK: Final = 4 + PIN_DIGITS[1] // 2
 class Explainer:
     """Follows a conversation from reset on, since what a command means depends on where it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, psam: bool = False) -> None:
+        """`psam`: it is one; otherwise that shows only when its application is selected."""
+        self._psam_slot = psam
         self.reset()
 
     def reset(self) -> None:
         """The card was reset: the MF is selected."""
-        self._directory = MF
+        self._generation = SECOND
+        self._is_psam = self._psam_slot
+        self._directory = PSAM_MF if self._is_psam else MF
         self._file: EfSpec | None = None
-        self._is_psam = False
 
     def explain(self, exchange: Exchange) -> Explanation:
         """Put an exchange into words, and follow where it leads."""
@@ -97,50 +80,72 @@ class Explainer:
             cla, ins, p1p2, data, ne = decode(exchange.command)
         except FormatError as error:
             return Explanation(exchange, "malformed", str(error))
-        own = ON_A_PSAM if self._directory is PSAM else {}
-        form = own.get(ins) or FORMS.get(ins)
-        if form is None or form.cla not in (cla, _base(cla)):
+        form = form_of(cla, ins, self._directory)
+        if form is None:
             return Explanation(exchange, f"{cla:02X} {ins:02X}", "a command without a known form")
         try:
             params = form.params.of(p1p2)
         except FormatError:
             return Explanation(exchange, form.name, f"P1-P2 {p1p2:04X} do not belong to it")
         reply, sw = exchange.answer[:-2], int.from_bytes(exchange.answer[-2:])
+        if exchange.hidden_answer:
+            reply = b""
         good = sw in _GOOD or remaining(sw) is not None
-        sent: tuple[Shown, ...] = ()
-        got: tuple[Shown, ...] = ()
         made: Made | None = None
-        if form is iso7816.SELECT:
-            meaning = self._select(params, data, good)
-            got = _objects(reply)
-        elif form in _RECORDS:
-            file = self._target(params.sfi)
-            meaning = _record_words(params, file)
-            sent, got = _content(file, data), _content(file, reply)
-        elif form in _BINARY:
-            file = self._target(params.sfi)
-            meaning = f"{_file_words(params.sfi, file)} from offset {params.offset}"
-        elif form is perso.CREATE_FILE:
+        if form is perso.CREATE_FILE:
             made = self._create(data, good)
-            meaning = made.words if made else "not a header that we know"
-        elif form.ins in _AUTHENTICATION:
-            meaning = f"key {self._key_words(params.kid, _AUTHENTICATION[form.ins])}"
-        elif form in PSAM_FORMS:
-            meaning = psam_words(form, params, data)
-        elif form is WRITE_MASTER_KEY:
-            made = Made(PSAM, "key", master_words(params))
-            meaning = f"{made.words}, its value hidden"
-        elif form is perso.WRITE_KEY:
-            made = self._secret(params.kid, len(data))
-            meaning = f"{made.words}, its value hidden"
+            told = Told(made.words if made else "not a header that we know")
+        elif form in (perso.WRITE_KEY, WRITE_MASTER_KEY, WRITE_PKI_KEY):
+            made = self._secret(form, params, len(data))
+            told = Told(f"{made.words}, its value hidden")
         else:
-            meaning = self._plain(form, bool(data), ne)
-            got = _objects(reply) if form is iso7816.GET_RESPONSE else ()
+            told = self._told(form, params, data, reply, ne, good)
         left = tries_left(sw)
-        asked = form is iso7816.VERIFY and not data and left is not None
+        asked = form.ins == iso7816.VERIFY.ins and not data and left is not None
         verdict = f"not proven, {left} tries left" if asked else ""
         made = made if good else None
-        return Explanation(exchange, form.name, meaning, sent, got, made, verdict)
+        return Explanation(exchange, form.name, *told, made, verdict)
+
+    def _told(
+        self,
+        form: CommandForm[Any, Any, Any],
+        params: Any,
+        data: bytes,
+        reply: bytes,
+        ne: int,
+        good: bool,
+    ) -> Told:
+        """Words for all but the commands that bring something into being."""
+        if form is iso7816.SELECT:
+            return Told(self._select(params, data, good), (), objects(reply))
+        if form in _RECORDS:
+            file = self._target(params.sfi)
+            if good:
+                self._learn(file, data + reply)
+            return Told(
+                record_words(params, file),
+                record_contents(file, data),
+                record_contents(file, reply),
+            )
+        if form in _BINARY:
+            file = self._target(params.sfi)
+            got = () if params.offset else file_told(file, reply)
+            return Told(f"{target_words(params.sfi, file)} from offset {params.offset}", (), got)
+        if form in MEDICAL_FORMS:
+            return medical_told(form, params, data, reply)
+        if form in PSAM_FORMS:
+            return psam_told(form, params, data, reply)
+        if form in PKI_FORMS or (
+            form is hrss_commands.PIN_CHANGE_UNBLOCK and self._directory in _IN_PKI
+        ):
+            return pki_told(form, params, data, reply)
+        if form in BLOCK_FORMS:
+            return block_told(form, params, data, self._directory)
+        if form in USAGES:
+            meaning = f"key {self._key_words(params.kid, USAGES[form])}"
+            return Told(meaning, *authentication_shown(form, data, reply))
+        got = objects(reply) if form is iso7816.GET_RESPONSE else ()
+        return Told(self._plain(form, bool(data), ne), (), got)
 
     def _select(self, selection: Selection, data: bytes, good: bool) -> str:
         """Words for what is selected, and the step to it if the card took it."""
@@ -148,9 +153,10 @@ class Explainer:
         file: EfSpec | None = None
         way = ""
         if selection.by is By.NAME:
-            directory, way = directory_named(data), f"by name {text_words(data)}"
+            directory = directory_named(data, self._directories())
+            way = f"by name {text_words(data)}"
         elif selection.by is By.PARENT:
-            directory, way = (MF if self._directory is SSSE else SSSE), "the DF above"
+            directory, way = self._above(), "the DF above"
         else:
             fid = int.from_bytes(data[-2:]) if data else MF.fid
             way = f"by identifier {fid:04X}"
@@ -164,14 +170,48 @@ class Explainer:
         words = file_words(file) if file else directory_words(directory) if directory else ""
         return ", ".join(part for part in (words, way) if part)
 
+    def _directories(self) -> tuple[DfSpec, ...]:
+        """Where one can be: what a PSAM has, or what is on a card of this generation."""
+        if self._is_psam:
+            return PSAM_MF, PSAM
+        if self._directory in _IN_PKI:
+            return CERTIFICATES, *KNOWN
+        return *self._generation.directories, *KNOWN
+
     def _directory_with(self, fid: int, name: bytes) -> DfSpec:
-        """The directory with this identifier: a PSAM's where it is one, and else a card's."""
-        on_psam = self._is_psam or name == PSAM.name
-        return PSAM if on_psam and fid == PSAM.fid else directory_with(fid)
+        """The directory with this identifier: the name tells those with the same one apart."""
+        named = next((each for each in KNOWN if name and each.name == name), None)
+        if named is not None and named.fid == fid and named in (PSAM, *_IN_PKI):
+            return named
+        return directory_with(fid, self._directories())
+
+    def _above(self) -> DfSpec:
+        if self._is_psam:
+            return PSAM_MF
+        if self._directory in _IN_PKI:
+            return PKI if self._directory is CERTIFICATES else MF
+        return MF if self._directory.fid == SSSE.fid else self._generation.directory("SSSE")
 
     def _go(self, directory: DfSpec) -> None:
         self._directory, self._file = directory, None
         self._is_psam = self._is_psam or directory is PSAM
+
+    def _learn(self, file: EfSpec | None, raw: bytes) -> None:
+        """EF05 says of which generation the card is, and so what is in its other files."""
+        if file is None or file.content is not IssuerData:
+            return
+        try:
+            found = next((each for each in parse_simple(raw) if each.tag == _VERSION), None)
+            if found is None:
+                return
+            version: str = IssuerData.parse_field("version", bytes(found))
+            self._generation = generation_of(version)
+        except FormatError:
+            return
+        self._directory = self._generation.directory("SSSE")
+        current = self._file
+        if current is not None:
+            self._file = next(each for each in self._directory.files if each.fid == current.fid)
 
     def _target(self, sfi: int) -> EfSpec | None:
         """The file that a short identifier means here (0: the current one), if it is known."""
@@ -201,7 +241,13 @@ class Explainer:
             condition_words(header.update, self._directory),
         )
 
-    def _secret(self, reference: int, length: int) -> Made:
+    def _secret(self, form: CommandForm[Any, Any, Any], params: Any, length: int) -> Made:
+        """What is written: a key, or the PIN, told by their lengths where the usage is hidden."""
+        if form is WRITE_MASTER_KEY:
+            return Made(PSAM, "key", master_words(params))
+        reference: int = params.kid
+        if form is WRITE_PKI_KEY:
+            return Made(self._directory, "key", master_or_pin(reference))
         if length <= _LONGEST_PIN_BLOCK:
             return Made(self._directory, "PIN", f"{reference:02X}")
         return Made(self._directory, "key", self._key_words(reference))
@@ -229,7 +275,7 @@ class Explainer:
         if form is iso7816.GET_RESPONSE:
             return "fetches what waits"
         target = file_words(self._file) if self._file else directory_words(self._directory)
-        if form is perso.ACTIVATE_FILE and self._directory is MF and not self._file:
+        if form is perso.ACTIVATE_FILE and self._directory in (MF, PSAM_MF) and not self._file:
             return "seals the chip"
         return target
 
@@ -238,51 +284,3 @@ def _amount(header: FileHeader) -> str:
     if not header.records:
         return f"{header.size} bytes"
     return "1 record" if header.records == 1 else f"{header.records} records"
-
-
-def _base(cla: int) -> int | None:
-    try:
-        return class_byte.parse(cla).base
-    except FormatError:
-        return None
-
-
-def _file_words(sfi: int, file: EfSpec | None) -> str:
-    if file is not None:
-        return file_words(file)
-    return f"the file with SFI {sfi}" if sfi else "the current file"
-
-
-def _record_words(params: Any, file: EfSpec | None) -> str:
-    where = _file_words(params.sfi, file)
-    mode = getattr(params, "mode", None)
-    if mode is None:
-        return f"one more record to {where}"
-    if mode == Mode.TAG:
-        known = items(file.content) if file is not None and file.content else ()
-        chinese = next((item.chinese for item in known if item.tag == params.p1), "")
-        return f"the record with tag {params.p1:02X} {chinese}".strip() + f" of {where}"
-    if mode == Mode.ALL_FROM:
-        return f"all records from {params.p1} of {where}"
-    return (
-        f"the oldest record of {where}"
-        if mode == Mode.PREVIOUS
-        else (f"record {params.p1} of {where}")
-    )
-
-
-def _content(file: EfSpec | None, raw: bytes) -> tuple[Shown, ...]:
-    """What stands in the records of a file: HRSS items where it has them, else BER-TLV."""
-    if file is None or file.content is None:
-        return _objects(raw)
-    try:
-        return tuple(shown_items(file.content, parse_simple(raw)))
-    except FormatError:
-        return ()
-
-
-def _objects(raw: bytes) -> tuple[Shown, ...]:
-    try:
-        return tuple(shown_objects(parse(raw, lenient=True)))
-    except FormatError:
-        return ()

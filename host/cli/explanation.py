@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from apdu.sw import sentence
 from apdu.trace import Exchange
 from apdu.wire.hrss.spec import DfSpec
 from host.cli.names import Shown
-from host.cli.text import packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,14 @@ class Made:
         return self.what in ("PIN", "key")
 
 
+class Told(NamedTuple):
+    """What a command is about, and what is in its data and its answer."""
+
+    meaning: str
+    sent: tuple[Shown, ...] = ()
+    got: tuple[Shown, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """An exchange and what it means. Secret bytes are hidden in `exchange` already."""
@@ -49,6 +57,8 @@ class Explanation:
     """What the status word says here, where that is not its usual sentence."""
     remark: str = ""
     """What only the one who sent it knows."""
+    to: str = "card"
+    """Whom the terminal spoke to: its `card` or its own `psam`."""
 
     @property
     def sw(self) -> int | None:
@@ -59,18 +69,24 @@ class Explanation:
     @property
     def sentence(self) -> str:
         if self.sw is None:
-            return "no status word"
+            return "no status word" if self.exchange.answer else "no answer came"
         return self.verdict or sentence(self.sw)
+
+    @property
+    def answer_words(self) -> list[str]:
+        """The bytes of the answer's data in hex, a dot pair for each that is hidden."""
+        return self.exchange.answer_text.split()[:-2]
 
     def as_json(self) -> dict[str, object]:
         return {
+            "to": self.to,
             "name": self.name,
             "meaning": self.meaning,
             "remark": self.remark,
             "command": self.exchange.command_text.replace(" ", ""),
             "sent": [each.as_json() for each in self.sent],
-            "answer": packed(self.exchange.answer),
+            "answer": self.exchange.answer_text.replace(" ", ""),
             "got": [each.as_json() for each in self.got],
-            "sw": packed(self.exchange.answer[-2:]),
+            "sw": "" if self.sw is None else f"{self.sw:04X}",
             "sentence": self.sentence,
         }

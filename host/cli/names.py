@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from apdu.errors import FormatError
@@ -19,6 +19,15 @@ from apdu.wire.hrss.generations import DIRECTORIES, SSSE
 from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
 from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
+from apdu.wire.pki import (
+    CERTIFICATES_FID,
+    CERTIFICATES_NAME,
+    MASTER,
+    PAIRS,
+    PKI_FID,
+    PKI_NAME,
+    PkiPin,
+)
 from apdu.wire.psam import PSAM
 from apdu.wire.record import Record
 from host.amounts import yuan
@@ -32,12 +41,21 @@ BANK: Final = DfSpec(
     "借记应用",
     files=(EfSpec(0xEF01, "账户数据", "account", FileKind.LINEAR_VARIABLE, ALWAYS, NEVER),),
 )
+PKI: Final = DfSpec(PKI_FID, PKI_NAME, "PKI", "电子认证应用", keys=(MASTER,))
+CERTIFICATES: Final = DfSpec(
+    CERTIFICATES_FID,
+    CERTIFICATES_NAME,
+    "SS.CERT.ADF1",
+    "证书与密钥",
+    files=tuple(file for pair in PAIRS for file in pair.files),
+    keys=(MASTER,),
+)
 APPLICATIONS: Final = (
     SSSE,
     BANK,
     DfSpec(0, b"1PAY.SYS.DDF01", "PSE", "支付系统环境"),
     DfSpec(0, b"2PAY.SYS.DDF01", "PPSE", "近距离支付系统环境"),
-    DfSpec(0, "PKI.社会保障".encode(CHARSET), "PKI", "电子认证应用"),
+    PKI,
 )
 """The applications that a social security card may have."""
 DIRECTORY_ENGLISH: Final = {
@@ -54,9 +72,11 @@ DIRECTORY_ENGLISH: Final = {
     "PSE": "list of payment applications, contact",
     "PPSE": "list of payment applications, contactless",
     "PKI": "certificates",
+    "SS.CERT.ADF1": "key pairs and certificates",
     "PSAM": "masters of a terminal",
+    "PSAM MF": "master file of a PSAM",
 }
-KNOWN: Final = (MF, *DIRECTORIES, *APPLICATIONS[1:], PSAM)
+KNOWN: Final = (MF, *DIRECTORIES, *APPLICATIONS[1:], CERTIFICATES, PSAM)
 _STRANGE: Final = DfSpec(0, b"", "unknown directory", "")
 
 _ITEM_ENGLISH: Final = {
@@ -80,6 +100,9 @@ _TAGS: Final = {
     0x70: ("record", "记录模板"),
     0x5A: ("account number", "应用主账号"),
     0x5F24: ("expiry date", "应用失效日期"),
+    0x9F0C: ("algorithm, version", "算法标识与版本"),
+    0x73: ("discretionary data", "自定数据"),
+    0x92: ("version", "版本"),
 }
 _TEXT_TAGS: Final = frozenset({0x84, 0x50, 0x5F2D, 0x9F12})
 
@@ -107,13 +130,13 @@ class Shown:
         }
 
 
-def directory_named(name: bytes) -> DfSpec:
+def directory_named(name: bytes, among: tuple[DfSpec, ...] = KNOWN) -> DfSpec:
     """The directory with this name; without a known one, a directory that we know nothing of."""
-    return next((known for known in KNOWN if name and known.name == name), _STRANGE)
+    return next((known for known in among if name and known.name == name), _STRANGE)
 
 
-def directory_with(fid: int) -> DfSpec:
-    return next((known for known in KNOWN if fid and known.fid == fid), _STRANGE)
+def directory_with(fid: int, among: tuple[DfSpec, ...] = KNOWN) -> DfSpec:
+    return next((known for known in among if fid and known.fid == fid), _STRANGE)
 
 
 def file_words(file: EfSpec) -> str:
@@ -142,8 +165,8 @@ def condition_words(condition: Access, directory: DfSpec) -> str:
             return "free"
         case Never():
             return "never"
-        case Pin():
-            return "PIN"
+        case Pin(reference):
+            return "user PIN" if reference == PkiPin.USER else "PIN"
         case Key(kid):
             held = directory.keys if kid & 0x80 else SSSE.keys
             return next((key.name for key in held if key.kid == kid), f"key {kid:02X}")
@@ -151,6 +174,11 @@ def condition_words(condition: Access, directory: DfSpec) -> str:
             return " and ".join(condition_words(part, directory) for part in parts)
         case AnyOf(parts):
             return " or ".join(condition_words(part, directory) for part in parts)
+
+
+def item_english(name: str) -> str:
+    """What a field is called, from its name in the layout."""
+    return _ITEM_ENGLISH.get(name, name.replace("_", " "))
 
 
 def shown_items(content: type[Record], found: list[SimpleTlv], depth: int = 0) -> Iterator[Shown]:
@@ -161,7 +189,7 @@ def shown_items(content: type[Record], found: list[SimpleTlv], depth: int = 0) -
         if item is None:
             yield Shown(f"{each.tag:02X}", "not of this file", "", spaced(each.value), depth=depth)
             continue
-        english = _ITEM_ENGLISH.get(item.name, item.name.replace("_", " "))
+        english = item_english(item.name)
         if item.layout is not None:
             yield from _shown_group(item, english, each, depth)
             continue
@@ -205,12 +233,14 @@ def value_words(name: str, value: object, coding: Coding | None = None) -> tuple
     match value:
         case None:
             return "", ""
+        case datetime():
+            return value.isoformat(" "), ""
         case date():
             return value.isoformat(), ""
         case Sex() | EthnicGroup():
             return value.code, f"{value.chinese} {value.english}"
         case int() if coding is Coding.DEC:
-            return str(value), f"{yuan(value)} yuan"
+            return str(yuan(value)), "yuan 元"
         case bytes() if name == "identification":
             # Region, RID, number of the card, MAC.
             cuts = ((0, 3), (3, 8), (8, 12), (12, 16))

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -17,6 +17,7 @@ from rich.text import Text
 
 from apdu.sw import SW, remaining, tries_left
 from apdu.trace import HIDDEN
+from apdu.wire.iso7816 import SELECT
 from host.cli.explanation import Explanation, Made
 from host.cli.names import Shown, directory_words
 from host.cli.stage import Played
@@ -35,14 +36,15 @@ class Signs:
     got: str = "←"
     good: str = "✓"
     bad: str = "✗"
+    bar: str = "│"
     hidden: str = HIDDEN
 
     @classmethod
     def for_encoding(cls, encoding: str) -> Signs:
         try:
-            "→←✓✗•".encode(encoding)
+            "→←✓✗•│".encode(encoding)
         except (UnicodeEncodeError, LookupError):
-            return cls(">", "<", "OK:", "WRONG:", "**")
+            return cls(">", "<", "OK:", "WRONG:", "|", "**")
         return cls()
 
 
@@ -61,6 +63,7 @@ class Teller:
         self._signs = Signs.for_encoding(out.encoding)
         self._every_apdu = every_apdu
         self._made: list[Made] = []
+        self._fcis: set[bytes] = set()
 
     def open(self, name: str) -> None:
         """The first lines: what this is, and how to read it."""
@@ -70,7 +73,8 @@ class Teller:
             Text(
                 "The chip lives in memory, and all its keys are published test keys."
                 f" {signs.sent} is what the terminal sends, {signs.got} what the card answers,"
-                f" {signs.hidden} a byte of a PIN or key."
+                f" {signs.hidden} a byte of a PIN or key. The bar {signs.bar} stands beside what is"
+                " said to the PSAM (终端安全存取模块), the terminal's own card."
             )
         )
         self._out.print()
@@ -109,28 +113,49 @@ class Teller:
         self._out.print()
 
     def _exchange(self, told: Explanation) -> None:
+        signs = self._signs
+        to_psam = told.to == "psam"
+        bar = Text(f"{signs.bar} " if to_psam else "", "magenta")
+        width = self._out.width - bar.cell_len
+
+        def show(what: RenderableType, indent: int = 0) -> None:
+            put(self._out, what, INDENT, bar + Text(" " * indent))
+
         words = Text(told.meaning)
         if told.remark:
             words.append(f" ({told.remark})", "italic")
-        self._print(_beside(Text(told.name, "bold cyan"), words))
-        command = told.exchange.command_text.replace(HIDDEN, self._signs.hidden)
-        self._print(_beside(Text(self._signs.sent, "cyan"), hex_lines(command, self._out.width)))
-        self._items(told.sent)
-        got = Text(self._signs.got, "cyan")
-        data = told.exchange.answer[:-2]
-        if data:
-            self._print(_beside(got, hex_lines(spaced(data), self._out.width, "dim")))
-            self._items(told.got)
+        name = Text.assemble(("PSAM: " if to_psam else "", "magenta"), (told.name, "bold cyan"))
+        show(_beside(name, words))
+        command = told.exchange.command_text.replace(HIDDEN, signs.hidden)
+        show(_beside(Text(signs.sent, "cyan"), hex_lines(command, width)))
+        self._items(told.sent, show)
+        got = Text(signs.got, "cyan")
+        if told.answer_words:
+            data = " ".join(told.answer_words).replace(HIDDEN, signs.hidden)
+            show(_beside(got, hex_lines(data, width, "dim")))
+            if not self._is_known(told):
+                self._items(told.got, show)
             got = Text(" ")
-        status = Text.assemble(
-            (spaced(told.exchange.answer[-2:]), _style(told.sw)), f"  {told.sentence}"
-        )
-        self._print(_beside(got, status))
+        if told.sw is None:
+            status = Text(told.sentence, _style(None))
+        else:
+            sw = spaced(told.exchange.answer[-2:])
+            status = Text.assemble((sw, _style(told.sw)), f"  {told.sentence}")
+        show(_beside(got, status))
         self._out.print()
 
-    def _items(self, items: Sequence[Shown]) -> None:
+    def _is_known(self, told: Explanation) -> bool:
+        """Whether it is an FCI that was taken apart before: terminals select again and again."""
+        if told.name != SELECT.name:
+            return False
+        known = told.exchange.answer in self._fcis
+        self._fcis.add(told.exchange.answer)
+        return known
+
+    @staticmethod
+    def _items(items: Sequence[Shown], show: Callable[[RenderableType, int], None]) -> None:
         if items:
-            self._print(items_table(items), INDENT + 2)
+            show(items_table(items), 2)
 
     def _condensed(self, told: Sequence[Explanation]) -> None:
         """Personalisation: how many commands, and what they created."""
@@ -171,11 +196,12 @@ class Teller:
         put(self._out, what, indent)
 
 
-def put(out: Console, what: RenderableType, indent: int = INDENT) -> None:
-    """Print something indented, and without blanks at the ends of its lines."""
-    options = out.options.update(width=out.width - indent)
+def put(out: Console, what: RenderableType, indent: int = INDENT, lead: Text | None = None) -> None:
+    """Print something indented, behind `lead` on every line, and without blanks at the ends."""
+    lead = lead or Text()
+    options = out.options.update(width=out.width - indent - lead.cell_len)
     for line in out.render_lines(what, options, pad=False):
-        text = Text(" " * indent)
+        text = Text(" " * indent) + lead
         for segment in line:
             text.append(segment.text, segment.style)
         text.rstrip()

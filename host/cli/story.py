@@ -7,7 +7,6 @@ story may go to a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -17,7 +16,8 @@ from apdu.wire.hrss.generations import SSSE
 from apdu.wire.iso7816 import READ_RECORD, RecordRef
 from apdu.wire.pboc import DEBIT_AID
 from apdu.wire.perso import ACTIVATE_FILE
-from host.cli.stage import Stage, Step, refused, require
+from host.cli.purchase_story import PURCHASE
+from host.cli.stage import Script, Stage, refused, require
 from host.cli.text import spaced
 from host.clients.hrss import HrssClient
 from host.faults import InitialPinInForce, NotAllowed, NotFound, PinBlocked, PinWrong
@@ -25,27 +25,15 @@ from host.keys import MemoryKeys
 from host.terminal.hrss import activate, begin_transaction, log_in
 from host.terminal.personalise import personalise
 
-STORY: Final[list[Step]] = []
-"""The steps, in the order in which they stand below."""
+STORY: Final = Script()
+"""The steps, in the order in which they stand below; where they buy, those of another file."""
 
 MISTYPED_PIN: Final = "654312"
 CHOSEN_PIN: Final = "318274"
 _BANK_SFI: Final = 1
 
-Play = Callable[[Stage], str]
 
-
-def step(title: str, chinese: str, expected: str, long: bool = False) -> Callable[[Play], Play]:
-    """Add a step to the story."""
-
-    def add(play: Play) -> Play:
-        STORY.append(Step(title, chinese, expected, play, long))
-        return play
-
-    return add
-
-
-@step(
+@STORY.step(
     "A card is issued",
     "制卡",
     "A blank chip gets its files, keys, PIN and data, and is sealed: 6985 from then on.",
@@ -55,7 +43,7 @@ def issue(stage: Stage) -> str:
     return _issue(stage, stage.seed)
 
 
-@step(
+@STORY.step(
     "The bank's application is looked at",
     "银行应用",
     "It stands beside the social security application; what it says now is kept.",
@@ -66,7 +54,7 @@ def bank_before(stage: Stage) -> str:
     return f"an FCI of {len(stage.bank[0])} bytes, an account record of {len(stage.bank[1])}"
 
 
-@step(
+@STORY.step(
     "A hospital terminal reads the card",
     "医院读卡",
     "EF05 and EF06 are free to read and say what the holder file says.",
@@ -89,7 +77,7 @@ def read(stage: Stage) -> str:
     return f"card {issuer.card_number} of {found.full_name}, valid until {issuer.expires}"
 
 
-@step(
+@STORY.step(
     "The household data is asked for without a PIN",
     "未验证密码",
     "DF01 EF05 is guarded by the PIN or a key: 6982.",
@@ -99,14 +87,14 @@ def read_refused(stage: Stage) -> str:
     return "refused, not a byte came out"
 
 
-@step("The holder mistypes the PIN", "密码错误", "63C5: one try of six is gone.")
+@STORY.step("The holder mistypes the PIN", "密码错误", "63C5: one try of six is gone.")
 def mistype(stage: Stage) -> str:
     stage.remark("a wrong one")
     fault = refused(PinWrong, lambda: log_in(stage.hrss, MISTYPED_PIN), 0x63C5)
     return f"{fault.tries_left} tries are left"
 
 
-@step(
+@STORY.step(
     "The holder logs in with the initial PIN",
     "验证密码",
     "9000: the PIN is proven, and all tries are back.",
@@ -117,7 +105,7 @@ def login(stage: Stage) -> str:
     return "logged in: enough to read and to query"
 
 
-@step(
+@STORY.step(
     "A transaction is begun with the initial PIN",
     "初始密码",
     "The card takes the PIN, but the terminal must not transact with it (LD/T 33, error -35).",
@@ -128,7 +116,7 @@ def initial_pin(stage: Stage) -> str:
     return f"the terminal stops: {fault}"
 
 
-@step(
+@STORY.step(
     "The holder chooses a PIN, which activates the account",
     "启用",
     "CHANGE PIN and VERIFY, both 9000; after that a transaction may begin.",
@@ -137,17 +125,21 @@ def activation(stage: Stage) -> str:
     activate(stage.hrss, INITIAL_PIN, CHOSEN_PIN)
     stage.remark("the chosen one, to transact")
     begin_transaction(stage.hrss, CHOSEN_PIN)
+    stage.pin = CHOSEN_PIN
     return "activated, and the terminal may transact"
 
 
-@step("The household data is read", "读户籍信息", "What was refused before is answered now.")
+@STORY.step("The household data is read", "读户籍信息", "What was refused before is answered now.")
 def household(stage: Stage) -> str:
     found = stage.hrss.household()
     require(not found.address, "there is an address on a card that was just made")
     return "readable; on a new card all of it is still empty"
 
 
-@step(
+STORY.extend(PURCHASE)
+
+
+@STORY.step(
     "The bank's application is untouched",
     "应用隔离",
     "The same FCI and record as before; seen from there, EF06 of SSSE does not exist: 6A82.",
@@ -160,7 +152,7 @@ def bank_after(stage: Stage) -> str:
     return "byte for byte as it was, and a room of its own"
 
 
-@step(
+@STORY.step(
     "Back in the social security application",
     "重新验证",
     "Selecting another application has undone the login: 63C6 when asked, and 6982 again.",
@@ -173,12 +165,12 @@ def forgotten(stage: Stage) -> str:
     return f"nothing is proven any more, and all {left} tries are there"
 
 
-@step("A second card is issued", "再制一卡", "The same holder, another chip.", long=True)
+@STORY.step("A second card is issued", "再制一卡", "The same holder, another chip.", long=True)
 def issue_second(stage: Stage) -> str:
     return _issue(stage, stage.seed + 1)
 
 
-@step(
+@STORY.step(
     "Its PIN is mistyped until it is blocked",
     "密码锁定",
     "63C5 down to 63C0, and then 6983 even to the right PIN.",
@@ -195,7 +187,7 @@ def block(stage: Stage) -> str:
     return "blocked; only a service window can help now"
 
 
-@step(
+@STORY.step(
     "The rest of the second card lives on",
     "其余正常",
     "Free data stays readable, and the bank's application has not noticed.",

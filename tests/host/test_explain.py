@@ -14,8 +14,9 @@ from apdu.wire.hrss.application import SSSE_NAME
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.channel.trace import RecordingChannel
-from host.cli.explain import FORMS, ON_A_PSAM, Explainer
+from host.cli.explain import Explainer
 from host.cli.explanation import Explanation
+from host.cli.forms import FORMS, IN_PKI, ON_A_PSAM
 from host.cli.testcard import issue_test_card
 from host.clients.hrss import HrssClient
 from host.faults import NotAllowed
@@ -36,7 +37,7 @@ def in_ssse(command: str, answer: str = "9000") -> Explanation:
 
 
 def test_every_declared_command_can_be_explained() -> None:
-    known = (*FORMS.values(), *ON_A_PSAM.values())
+    known = (*FORMS.values(), *ON_A_PSAM.values(), *IN_PKI.values())
     assert {form.name for form in DECLARED} == {form.name for form in known}
 
 
