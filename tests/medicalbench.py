@@ -58,7 +58,7 @@ from host.cli.testcard import TEST_HOLDER, TEST_TERMINAL, blank_chip
 from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
 
-FLASH_SIZE = 24_576
+FLASH_SIZE = 32_768
 SUITE_OF = {"1.0": TDES, "2.0": TDES, "3.0": SM4}
 every_generation = pytest.mark.parametrize("generation", SUITE_OF)
 TERMINAL = bytes.fromhex(TEST_TERMINAL)

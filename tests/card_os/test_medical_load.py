@@ -63,6 +63,7 @@ def test_loads_and_purchases_have_numbers_of_their_own() -> None:
     till.load(1)
     assert [4, 1, 3, 2, 1] == [each.sequence for each in till.log()]
     assert [loaded(4, 1), entry(1)] == till.log()[:2]
+    assert bytes(4) == till.files()[1].mac2  # that of the purchase is gone
     assert AccountBalance(6000 - 1234 + 1, 3 + 56, 4 + 78) == till.files()[0]
 
 

@@ -85,6 +85,15 @@ def test_who_may_write_the_numbers_makes_no_proof_of_what_was_not_booked(generat
     }
 
 
+@every_generation
+def test_a_proof_whose_number_was_written_over_is_none(generation: str) -> None:
+    till = rich(generation)
+    till.buy()
+    assert 0x9000 == till.authenticate("DSK")
+    send_all(till.chip, [command(UPDATE_BINARY, SfiOffset(0x1B, 4), b"\x00\x02")])
+    assert [0x9406] * 2 == [till.prove(1), till.prove(2)]
+
+
 def test_the_kind_is_one_of_two() -> None:
     till = rich("2.0")
     till.buy()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the medical account stays shut: PIN, place, keys, sums, and what changed in between."""
+"""When the medical account stays shut: PIN, keys, sums, and what changed in between."""
 
 from __future__ import annotations
 
@@ -25,13 +25,10 @@ from medicalbench import (
     rich,
 )
 from testbench import (
-    SELECT_DEBIT,
     SELECT_HRSS,
-    SELECT_MF,
     change_pin,
     command,
     select_df,
-    select_name,
     send_all,
     verify,
 )
@@ -39,16 +36,11 @@ from testbench import (
 from apdu.tlv import parse_simple
 from apdu.wire.hrss.df04 import OfflineTotals
 from apdu.wire.hrss.first import AccountBalance
-from apdu.wire.hrss.generations import DF01, DF04
+from apdu.wire.hrss.generations import DF04
 from apdu.wire.iso7816 import (
-    READ_RECORD,
-    SELECT,
     UPDATE_BINARY,
     UPDATE_RECORD,
-    By,
-    RecordRef,
     RecordTarget,
-    Selection,
     SfiOffset,
 )
 from apdu.wire.perso import Life
@@ -110,59 +102,6 @@ def test_a_pin_that_begins_as_the_initial_one_is_another() -> None:
     till = rich("2.0")
     send_all(till.chip, [change_pin(NEW_PIN, PIN + "0"), verify(PIN + "0")])
     till.buy()
-
-
-# The place
-
-PLACES: dict[str, tuple[list[bytes], int]] = {
-    "SSSE": ([SELECT_HRSS, verify(NEW_PIN)], 0x6985),
-    "another DF": ([select_df(DF01.fid)], 0x6985),
-    "the MF": ([SELECT_MF], 0x6D00),
-    "another application": ([SELECT_DEBIT], 0x6D00),
-}
-WAYS_OUT: dict[str, list[bytes]] = {
-    "and back": [select_df(DF01.fid), select_df(DF04.fid)],
-    "to its parent and back": [command(SELECT, Selection(By.PARENT)), select_df(DF04.fid)],
-    "in anew": [select_df(DF04.fid)],
-    "in by name": [select_name(DF04.name), verify(NEW_PIN)],
-    "through the application": [SELECT_HRSS, verify(NEW_PIN), select_df(DF04.fid)],
-    "through another one": [SELECT_DEBIT, SELECT_HRSS, verify(NEW_PIN), select_df(DF04.fid)],
-    "through the MF": [SELECT_MF, select_df(0xDDF1), verify(NEW_PIN), select_df(DF04.fid)],
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-@every_generation
-def test_the_account_is_in_df04_alone(generation: str, place: str) -> None:
-    till = rich(generation)
-    way, expected = PLACES[place]
-    send_all(till.chip, way)
-    found = {till.send(raw) for raw in (*ALL, prove(1))}
-    assert {expected} == found
-
-
-@pytest.mark.parametrize("way", WAYS_OUT)
-@every_generation
-def test_what_was_begun_does_not_outlive_its_selection(generation: str, way: str) -> None:
-    till = rich(generation)
-    begun = till.begin()
-    order = till.order(begun)
-    send_all(till.chip, WAYS_OUT[way])
-    before = till.chip.snapshot()
-    assert 0x6985 == till.send(order)
-    assert before == till.chip.snapshot()
-    till.buy()
-
-
-@every_generation
-def test_reading_in_between_does_no_harm(generation: str) -> None:
-    till = rich(generation)
-    begun = till.begin()
-    till.send(command(READ_RECORD, RecordRef(1, 8)))
-    till.send(select_df(0xEF08))
-    till.send(prove(1))
-    till.challenge()
-    assert 0x9000 == till.send(till.order(begun))
 
 
 # What is given
