@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -75,11 +75,14 @@ class Wire(Protocol):
 
 
 class Recorder:
-    """Chips, and everything that passes is taken down."""
+    """Chips, and everything that passes is taken down.
 
-    def __init__(self, generation: str) -> None:
+    `chips`: other ones than journeys begin with, by their slots.
+    """
+
+    def __init__(self, generation: str, chips: Mapping[str, Chip] | None = None) -> None:
         self._generation = generation
-        self._chips: dict[str, Chip] = {}
+        self._chips = dict(chips or {})
         self.entries: list[Entry] = []
 
     def _chip(self, slot: str) -> Chip:
