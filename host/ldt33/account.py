@@ -17,10 +17,10 @@ from apdu.wire.hrss.df04 import TRANSACTIONS
 from apdu.wire.hrss.generations import DF04
 from host.ldt33.codes import Code, DriverFault
 from host.ldt33.desk import Desk
-from host.ldt33.files import content_of, ring
+from host.ldt33.files import ring
 from host.ldt33.sources import Procedure, Sources
 from host.ldt33.syntax import CardInfo, PayInfo, grouped, joined
-from host.ldt33.values import record_values
+from host.ldt33.values import content_of, record_values
 from host.terminal.hrss import begin_transaction
 from host.terminal.medical import Terms, begin_purchase, finish_purchase
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cache, cached_property
 
 from apdu.atr import Atr
 from apdu.errors import FormatError
 from apdu.tlv import parse_simple
 from apdu.wire.hrss.generations import SSSE, Generation, generation_of
-from apdu.wire.hrss.spec import DfSpec, EfSpec, items
-from apdu.wire.hrss.ssse import ISSUER
+from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
+from apdu.wire.hrss.ssse import HOLDER, ISSUER
 from host.card import Card
 from host.channel import Channel
 from host.clients.hrss import HrssClient
@@ -21,13 +21,12 @@ from host.keys import CardIdentity
 from host.ldt33.codes import Code, DriverFault
 from host.ldt33.pinpad import PinPad, PinPrompt, about_the_pin
 from host.ldt33.syntax import CardInfo
-from host.ldt33.values import item_text
+from host.ldt33.values import content_of, item_text
 from host.terminal.authentication import identity_of
 from host.terminal.hrss import log_in
 
 CODE, VERSION, ISSUED, EXPIRES, NUMBER = 0x01, 0x03, 0x05, 0x06, 0x07
 """Tags of EF05."""
-_ITEMS = {item.tag: item for file in SSSE.files if file.content for item in items(file.content)}
 Found = dict[int, list[bytes]]
 """Values by tag, one for each record with it."""
 
@@ -46,7 +45,7 @@ class Desk:
         self.introduced = False
         """Whether the key centre was told which card this is."""
         self._pin_shown = False
-        self._moved = False
+        self._may_be_proven = False
         channel.reset()
         try:
             self.client = HrssClient(Card(channel))
@@ -66,7 +65,7 @@ class Desk:
     def leave(self) -> None:
         """Let go of the card; nothing stays proven."""
         with suppress(CardFault, OSError):
-            if self._moved:
+            if self._may_be_proven:
                 self.channel.reset()
         self.channel.close()
 
@@ -147,7 +146,7 @@ class Desk:
 
     def proving(self) -> None:
         """Note that something may be proven from now on, which must not outlast the function."""
-        self._moved = True
+        self._may_be_proven = True
 
 
 def taken_apart(raw: bytes) -> Found:
@@ -163,7 +162,12 @@ def taken_apart(raw: bytes) -> Found:
 
 def text_of(found: Found, tag: int) -> str:
     """An item of EF05 or EF06 as text."""
-    return item_text(_ITEMS[tag], [_one(found, tag)])
+    return item_text(_items()[tag], [_one(found, tag)])
+
+
+@cache
+def _items() -> dict[int | None, Item]:
+    return {item.tag: item for file in (ISSUER, HOLDER) for item in items(content_of(file))}
 
 
 def _one(found: Found, tag: int) -> bytes:

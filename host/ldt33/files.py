@@ -15,7 +15,6 @@ from apdu.wire.access import Pin
 from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.hrss.spec import EfSpec, Item, items
 from apdu.wire.perso import FileKind
-from apdu.wire.record import Record
 from host.faults import CardMisspoke, NotFound
 from host.ldt33.addresses import Data, Named, Place, places
 from host.ldt33.codes import Code, DriverFault
@@ -23,6 +22,7 @@ from host.ldt33.desk import Desk
 from host.ldt33.sources import Procedure, Request
 from host.ldt33.syntax import CardInfo, cut_in_two, grouped, hexadecimal
 from host.ldt33.values import (
+    content_of,
     file_bytes,
     hex_text,
     item_bytes,
@@ -150,13 +150,6 @@ def _item_value(item: Item, found: list[bytes]) -> str:
 
 def _item(file: EfSpec, tag: int) -> Item:
     return next(item for item in items(content_of(file)) if item.tag == tag)
-
-
-def content_of(file: EfSpec) -> type[Record]:
-    """The layout of a file with items or fields."""
-    if file.content is None:
-        raise TypeError(f"{file.chinese} has no items")
-    return file.content
 
 
 def ring(desk: Desk, file: EfSpec) -> list[bytes]:

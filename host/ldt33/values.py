@@ -21,7 +21,7 @@ from typing import Final
 from apdu.errors import FormatError
 from apdu.wire.codes import CHARSET
 from apdu.wire.fields import Coding
-from apdu.wire.hrss.spec import Item, items
+from apdu.wire.hrss.spec import EfSpec, Item, items
 from apdu.wire.record import Record
 from host.amounts import LARGEST
 from host.faults import CardMisspoke
@@ -31,6 +31,14 @@ from host.ldt33.syntax import PART, has_separator, hexadecimal
 _EMPTY: Final = {Coding.AN: b"\x00", Coding.CN: b"\xff", Coding.B: b"\x00", Coding.DEC: b"\xff"}
 """What an item is filled with of which nothing is there."""
 _AMOUNT_DIGITS: Final = len(str(LARGEST))
+
+
+def content_of(file: EfSpec) -> type[Record]:
+    """The layout of a file with items or fields."""
+    if file.content is None:
+        raise TypeError(f"{file.chinese} has no items")
+    return file.content
+
 
 # What the card has
 

@@ -89,14 +89,7 @@ def test_a_psam_that_lacks_something_is_helped_out(lacking: str, code: Code) -> 
     generation = "3.0"
     reader, line = Reader(generation), Line(generation)
     if lacking == "key":
-
-        class Without(MemoryChannel):
-            """A PSAM with no keys at all."""
-
-            def _exchange(self, command: bytes) -> bytes:
-                return b"\x6a\x88" if command[:2] == b"\xbf\xde" else super()._exchange(command)
-
-        reader.psam = Without(reader.psam._chip)  # type: ignore[arg-type]
+        reader.psam = Failing(reader.psam._chip)  # type: ignore[arg-type]
     else:
         reader.psam = MemoryChannel(issue_test_psam(generation="2.0"))
     assert code in FALL_BACK
@@ -116,6 +109,36 @@ def test_other_codes_are_not_helped() -> None:
     )
     assert Code.PARAMETER == code_of(driver.iReadCard, 1, 2, reader.info, "DF01EF05|99|$")
     assert [] == line.asked
+
+
+class Failing(MemoryChannel):
+    """A PSAM that has no master for anything, or says something else than that."""
+
+    answer = b"\x6a\x88"
+    judging = b"\x93\x02"
+
+    def _exchange(self, command: bytes) -> bytes:
+        if command[:2] in (b"\xbf\xde", b"\x80\x70"):
+            return self.answer
+        return self.judging if command[:2] == b"\x80\x72" else super()._exchange(command)
+
+
+def test_a_psam_that_fails_otherwise_is_not_helped_out() -> None:
+    reader, line = Reader(), Line()
+    psam = Failing(reader.psam._chip)  # type: ignore[arg-type]
+    psam.answer = b"\x6f\x00"
+    reader.psam = psam
+    driver = reader.driver(hsm=line)
+    assert -0x6F00 == code_of(driver.iReadCard, 1, 2, reader.info, HOUSE)
+    assert -0x6F00 == code_of(driver.iReadCardBas, 1)
+    assert [] == line.asked
+
+
+def test_a_psam_does_not_judge_what_it_has_not_begun() -> None:
+    reader, line = Reader(), Line()
+    reader.psam = Failing(reader.psam._chip)  # type: ignore[arg-type]
+    paid = reader.driver(hsm=line).iDoDebit(1, reader.info, PAY)
+    assert ("0001|00000001|", "|0|") == (paid[:14], paid[-3:])
 
 
 def test_a_key_that_the_centre_has_no_address_of_is_told() -> None:

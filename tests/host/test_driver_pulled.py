@@ -121,18 +121,29 @@ def test_a_card_that_stops_to_answer_is_mute(at: int) -> None:
     assert Code.MUTE == code_of(driver.iReadCardBas, 1)
 
 
+class PutBack(Pulled):
+    """A card that works again once it was put back and reset, as in a reader."""
+
+    back = False
+
+    def reset(self) -> bytes:
+        if self.gone and self.back:
+            self.gone, self._left = False, 10_000
+        return super().reset()
+
+
 @pytest.mark.parametrize("name", ["iReadCardBas", "iReadCard", "iWriteCard", "iReloadPIN"])
 def test_a_psam_that_is_pulled_is_no_psam_and_comes_back(name: str) -> None:
     for at in range(1, 9):
         reader = Reader("3.0")
-        psam = Pulled(reader.psam._chip, at)  # type: ignore[arg-type]
+        psam = PutBack(reader.psam._chip, at)  # type: ignore[arg-type]
         reader.psam = psam
         driver, line = reader.driver(), Line("3.0")
         found = code_of(CALLS[name], driver, reader.info, line)
         if not psam.gone:
             break
         assert Code.NO_PSAM == found
-        psam.gone, psam._left = False, 10_000  # it is put back
+        psam.back = True
         assert 0 == code_of(CALLS[name], driver, reader.info, line)
     else:
         return

@@ -140,6 +140,34 @@ def test_a_whole_holder_is_read_in_less_than_two_milliseconds() -> None:
     assert min(spent) < 0.002
 
 
+class Shy(MemoryChannel):
+    """A card of 3.0 that shows only two items of EF05 before the terminal has proven itself."""
+
+    shy = True
+
+    def _exchange(self, command: bytes) -> bytes:
+        if self.shy and command[:2] == b"\x00\xb2" and command[3] >> 3 == 5:
+            if command[2] not in (1, 3) or command[3] & 7 != 4:
+                return b"\x69\x82"
+        answer = super()._exchange(command)
+        if command[1] == 0x82 and answer == b"\x90\x00":
+            self.shy = False
+        return answer
+
+
+def test_what_a_late_card_shows_only_later_is_read_later() -> None:
+    reader = Reader("3.0")
+    expected = reader.driver().iReadCardBas(1)
+    assert expected == reader.driver(card=Shy(reader.chip)).iReadCardBas(1)
+    card, holder = Shy(reader.chip), "SSSEEF06|08|$"
+    found = reader.driver(card=card).iReadCard(1, 2, reader.info, holder)
+    assert "SSSEEF06|430200199003070015|$" == found
+    other = Reader("3.0", activated("3.0", seed=9)).info
+    assert Code.OTHER_CARD == code_of(
+        reader.driver(card=Shy(reader.chip)).iReadCard, 1, 2, other, holder
+    )
+
+
 # iReadCard
 
 
@@ -248,8 +276,51 @@ def test_a_key_of_a_foreign_city_fails_at_the_card() -> None:
         assert -(0x63C0 + left) == found
 
 
-def test_nothing_stays_proven_when_a_function_is_over() -> None:
+class Noting(MemoryChannel):
+    """Notes resets and commands, by their INS, and that it was let go of."""
+
+    def __init__(self, chip: Chip) -> None:
+        super().__init__(chip)
+        self.noted: list[str] = []
+
+    def _exchange(self, command: bytes) -> bytes:
+        self.noted.append(f"{command[1]:02X}")
+        return super()._exchange(command)
+
+    def reset(self) -> bytes:
+        self.noted.append("reset")
+        return super().reset()
+
+    def close(self) -> None:
+        self.noted.append("close")
+
+
+def test_a_function_powers_the_card_on_and_lets_go_of_it() -> None:
     reader = Reader()
-    reader.driver().iReadCard(1, 1, reader.info, "DF01EF05|20|$")
-    reader.chip.transmit(bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF"))
-    assert b"\x63\xc6" == reader.chip.transmit(bytes.fromhex("00200000"))
+    channel = Noting(reader.chip)
+    reader.driver(card=channel, psam=False).iReadCardBas(1)
+    assert ["reset", "A4", "B2", "B2", "close"] == channel.noted
+    channel.noted.clear()
+    reader.driver(card=channel).iVerifyPIN(1)
+    assert ["reset", "A4", "20", "reset", "close"] == channel.noted
+    channel.noted.clear()
+    reader.driver("000000", card=channel).call("iVerifyPIN", iType=1)
+    assert ["reset", "close"] == channel.noted[-2:]
+
+
+def test_a_card_that_is_none_is_let_go_of_too() -> None:
+    channel = Noting(activated())
+    channel._exchange = lambda command: b"\x6a\x82"  # type: ignore[method-assign]
+    assert Code.CARD_TYPE == code_of(Driver(lambda iType: channel).iReadCardBas, 1)
+    assert "close" == channel.noted[-1]
+
+
+def test_nothing_stays_proven_when_a_function_is_over() -> None:
+    reader = Reader("3.0")
+    for call, asked in (
+        (lambda driver: driver.iVerifyPIN(1), "00200000"),
+        (lambda driver: driver.iReadCard(1, 1, reader.info, "DF01EF05|20|$"), "00B2012D00"),
+        (lambda driver: driver.iReadCardBas(1), "00B2013500"),
+    ):
+        call(reader.driver())
+        assert b"\x90\x00" != reader.chip.transmit(bytes.fromhex(asked))[-2:]

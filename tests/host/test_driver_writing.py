@@ -107,6 +107,7 @@ def test_a_file_of_unknown_records_grows_one_by_one() -> None:
     [
         ("SSSEEF06|09|$", "SSSEEF06|" + "张" * 15 + "x|$", Code.LENGTH),
         ("SSSEEF06|09|$", b"SSSEEF06|\xd5\xc5\xc8|$", Code.CHARACTER),
+        ("SSSEEF06|09|4E|$", b"SSSEEF06|\xc8|x|$", Code.CHARACTER),
         ("SSSEEF06|09|$", "SSSEEF06|a\tb|$", Code.CHARACTER),
         ("SSSEEF06|09|$", "SSSEEF06|a|b|$", Code.PARAMETER),
         ("SSSEEF06|09|$", "SSSEEF06|a$", Code.PARAMETER),

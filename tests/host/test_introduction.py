@@ -94,6 +94,7 @@ ANSWER_3 = MemoryHsm(MemoryKeys(suite=SUITES[2])).answer(LINE_3)
     "answer",
     [
         *("", "|", "||", "x||", None, 5, ANSWER[:32], ANSWER + "|", ANSWER[1:]),
+        ANSWER[:33] + ANSWER[:32] + "|",
         *("G" + ANSWER[1:], ANSWER.replace("2", "1"), ANSWER[:-1] + ANSWER),
     ],
 )

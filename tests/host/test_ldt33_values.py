@@ -178,6 +178,11 @@ def test_a_record_that_does_not_fit_is_refused_with_its_code(text: str, code: Co
     assert code == code_of(record_bytes, SpecialSettlement, text)
 
 
+def test_a_record_with_a_day_that_there_is_not_is_refused() -> None:
+    for text in ("a^19901332^^", "a^^20260230^", "^^00000000^"):
+        assert Code.PARAMETER == code_of(record_bytes, EmploymentSpell, text)
+
+
 def test_refusals_do_not_repeat_the_value() -> None:
     for content, name, text in (
         (HolderData, "born", "19901399"),
