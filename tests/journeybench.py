@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from journeytape import ANSWER, CARD, COMMAND, LATE, POWER, UNHEARD, Entry, Line, Remark
 
@@ -173,11 +173,24 @@ class Slot:
             raise CardGone("pulled")
 
 
+class Pins(NamedTuple):
+    """What the holder types: the card's first PIN, two later ones, and a wrong one."""
+
+    initial: str
+    chosen: str
+    newer: str
+    mistyped: str
+
+
+PINS = Pins("123456", "318274", "48026713", "654312")
+
+
 class Desk(ABC):
     """What a journey can do."""
 
-    def __init__(self, wire: Wire, generation: str) -> None:
+    def __init__(self, wire: Wire, generation: str, pins: Pins = PINS) -> None:
         self.generation = generation
+        self.pins = pins
         self.suite = SUITES[GENERATIONS[generation].algorithm]
         self._wire = wire
         self._keys = MemoryKeys(suite=self.suite)

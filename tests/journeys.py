@@ -19,7 +19,6 @@ from apdu.wire.hrss.medical import DEBIT
 from host.cli.testcard import TEST_HOLDER, TEST_TERMINAL
 from host.driver import Code
 
-INITIAL, CHOSEN, NEWER, MISTYPED = "123456", "318274", "48026713", "654312"
 WRONG_KEY = -0x63CE
 """A key that was wrong once, of its 15 tries."""
 FOREIGN = "440300"
@@ -66,11 +65,13 @@ def _of_the_test_holder(said: str) -> None:
     assert terminal in (TEST_TERMINAL, NOWHERE)
 
 
-def choose_pin(desk: Desk, pin: str = CHOSEN) -> None:
-    desk.ok("iChangePIN", INITIAL, pin, pin, iType=1)
+def choose_pin(desk: Desk) -> None:
+    pins = desk.pins
+    pin = pins.chosen
+    desk.ok("iChangePIN", pins.initial, pin, pin, iType=1)
 
 
-def records(desk: Desk, pin: str = CHOSEN) -> list[str]:
+def records(desk: Desk, pin: str) -> list[str]:
     """The purchases on the card, the newest first, without terminal and type."""
     said = desk.ok("iReadDebitRecord", pin, iType=1)
     assert said.endswith("$") or not said
@@ -82,60 +83,64 @@ def records(desk: Desk, pin: str = CHOSEN) -> list[str]:
 
 
 def hospital_registration(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal()
     info = basics(desk, iType=3)
     desk.ok("iWriteCard", iType=1, pCardInfo=info, pFileAddr=MEDICAL, pWriteData=INSURED)
-    desk.ok("iVerifyPIN", INITIAL, iType=1)
+    desk.ok("iVerifyPIN", pins.initial, iType=1)
     asked: Given = {"iType": 1, "pCardInfo": info}
-    assert INSURED == desk.ok("iReadCard", INITIAL, iAuthType=1, pFileAddr=MEDICAL, **asked)
+    assert INSURED == desk.ok("iReadCard", pins.initial, iAuthType=1, pFileAddr=MEDICAL, **asked)
     assert INSURED == desk.ok("iReadCard", iAuthType=2, pFileAddr=MEDICAL, **asked)
     assert "DF04EF06|1|0|00|$" == desk.ok(
-        "iReadCard", INITIAL, iAuthType=2, pFileAddr=TOTALS, **asked
+        "iReadCard", pins.initial, iAuthType=2, pFileAddr=TOTALS, **asked
     )
     another: Given = {"iType": 1, "pCardInfo": info.replace("B00000131", "A12345674")}
     desk.refused(Code.OTHER_CARD, "iReadCard", iAuthType=2, pFileAddr=MEDICAL, **another)
 
 
 def pharmacy(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal()
     bought: Given = {"iType": 1, "pCardInfo": basics(desk), "pPayInfo": f"12.34|0.56|{MORNING}|"}
-    desk.refused(Code.INITIAL_PIN, "iDoDebit", INITIAL, **bought)
+    desk.refused(Code.INITIAL_PIN, "iDoDebit", pins.initial, **bought)
     choose_pin(desk)
-    said = desk.ok("iDoDebit", CHOSEN, **bought).split("|")
+    said = desk.ok("iDoDebit", pins.chosen, **bought).split("|")
     assert ["0001", "00000001", MORNING, TEST_TERMINAL, "1", ""] == said[:2] + said[3:]
-    assert [f"1 {MORNING} 1234"] == records(desk)
+    assert [f"1 {MORNING} 1234"] == records(desk, pins.chosen)
 
 
 def window_pin_reset(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal()
     info = basics(desk)
     choose_pin(desk)
     for _ in range(6):
-        desk.refused(Code.PIN_WRONG, "iVerifyPIN", MISTYPED, iType=1)
-    desk.refused(Code.PIN_BLOCKED, "iVerifyPIN", CHOSEN, iType=1)
+        desk.refused(Code.PIN_WRONG, "iVerifyPIN", pins.mistyped, iType=1)
+    desk.refused(Code.PIN_BLOCKED, "iVerifyPIN", pins.chosen, iType=1)
     desk.ok("iUnblockPIN", iType=1, pCardInfo=info)
-    desk.ok("iVerifyPIN", CHOSEN, iType=1)
-    desk.refused(Code.PINS_DIFFER, "iReloadPIN", NEWER, MISTYPED, iType=1, pCardInfo=info)
-    desk.ok("iReloadPIN", NEWER, NEWER, iType=1, pCardInfo=info)
-    desk.refused(Code.PIN_WRONG, "iVerifyPIN", CHOSEN, iType=1)
-    desk.ok("iVerifyPIN", NEWER, iType=1)
+    desk.ok("iVerifyPIN", pins.chosen, iType=1)
+    desk.refused(Code.PINS_DIFFER, "iReloadPIN", pins.newer, pins.mistyped, iType=1, pCardInfo=info)
+    desk.ok("iReloadPIN", pins.newer, pins.newer, iType=1, pCardInfo=info)
+    desk.refused(Code.PIN_WRONG, "iVerifyPIN", pins.chosen, iType=1)
+    desk.ok("iVerifyPIN", pins.newer, iType=1)
 
 
 def kiosk_pin_change(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal()
 
     def change(*typed: str | None) -> int:
         return desk.call("iChangePIN", *typed, iType=4).code
 
-    assert Code.PIN_WRONG == change(MISTYPED, CHOSEN, CHOSEN)
-    assert Code.PINS_DIFFER == change(INITIAL, CHOSEN, MISTYPED)
+    assert Code.PIN_WRONG == change(pins.mistyped, pins.chosen, pins.chosen)
+    assert Code.PINS_DIFFER == change(pins.initial, pins.chosen, pins.mistyped)
     assert Code.PIN_LENGTH == change("12345")
-    assert Code.CANCELLED == change(INITIAL, None)
-    assert Code.TO_INITIAL_PIN == change(INITIAL, INITIAL, INITIAL)
-    assert 0 == change(INITIAL, CHOSEN, CHOSEN)
-    assert 0 == change(CHOSEN, NEWER, NEWER)
-    assert Code.TO_INITIAL_PIN == change(NEWER, INITIAL, INITIAL)
-    desk.ok("iVerifyPIN", NEWER, iType=1)
+    assert Code.CANCELLED == change(pins.initial, None)
+    assert Code.TO_INITIAL_PIN == change(pins.initial, pins.initial, pins.initial)
+    assert 0 == change(pins.initial, pins.chosen, pins.chosen)
+    assert 0 == change(pins.chosen, pins.newer, pins.newer)
+    assert Code.TO_INITIAL_PIN == change(pins.newer, pins.initial, pins.initial)
+    desk.ok("iVerifyPIN", pins.newer, iType=1)
 
 
 def cross_region_read(desk: Desk) -> None:
@@ -150,6 +155,7 @@ def cross_region_read(desk: Desk) -> None:
 
 
 def medical_purchase(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal()
     info = basics(desk)
     choose_pin(desk)
@@ -157,21 +163,21 @@ def medical_purchase(desk: Desk) -> None:
     def pay(amount: str, at: str) -> dict[str, int | str]:
         return {"iType": 1, "pCardInfo": info, "pPayInfo": f"{amount}|0|{at}|"}
 
-    desk.ok("iDoDebit", CHOSEN, **pay("10", MORNING))
+    desk.ok("iDoDebit", pins.chosen, **pay("10", MORNING))
     desk.pull_at(DEBIT.ins, UNHEARD)
-    desk.refused(Code.NO_CARD, "iDoDebit", CHOSEN, **pay("20.50", NOON))
+    desk.refused(Code.NO_CARD, "iDoDebit", pins.chosen, **pay("20.50", NOON))
     desk.refused(Code.NO_CARD, "iReadDebitRecord", iType=1)
     desk.put_back()
     booked = [f"2 {NOON} 2050", f"1 {MORNING} 1000"]
-    assert booked == records(desk)
+    assert booked == records(desk, pins.chosen)
     desk.pull_at(DEBIT.ins, LATE)
-    desk.refused(Code.NO_CARD, "iDoDebit", CHOSEN, **pay("0.07", EVENING))
+    desk.refused(Code.NO_CARD, "iDoDebit", pins.chosen, **pay("0.07", EVENING))
     desk.put_back()
-    assert booked == records(desk)
-    number, of_terminal, *_ = desk.ok("iDoDebit", CHOSEN, **pay("0.07", EVENING)).split("|")
+    assert booked == records(desk, pins.chosen)
+    number, of_terminal, *_ = desk.ok("iDoDebit", pins.chosen, **pay("0.07", EVENING)).split("|")
     assert ("0003", "00000004") == (number, of_terminal)
     totals: Given = {"iType": 1, "iAuthType": 2, "pCardInfo": info, "pFileAddr": TOTALS}
-    assert "DF04EF06|1|3057|03|$" == desk.ok("iReadCard", CHOSEN, **totals)
+    assert "DF04EF06|1|3057|03|$" == desk.ok("iReadCard", pins.chosen, **totals)
 
 
 def hsm_reading(desk: Desk) -> None:
@@ -194,21 +200,23 @@ def hsm_reading(desk: Desk) -> None:
 
 
 def hsm_pin_reset(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal(None)
     choose_pin(desk)
     info = basics_by_hand(desk)
     for _ in range(6):
-        desk.refused(Code.PIN_WRONG, "iVerifyPIN", MISTYPED, iType=1)
+        desk.refused(Code.PIN_WRONG, "iVerifyPIN", pins.mistyped, iType=1)
     desk.refused(Code.NO_PSAM, "iUnblockPIN", iType=1, pCardInfo=info)
     assert "" == desk.by_hand("iUnblockPIN", iType=1, pCardInfo=info)
-    desk.ok("iVerifyPIN", CHOSEN, iType=1)
+    desk.ok("iVerifyPIN", pins.chosen, iType=1)
     line = desk.ok("iReloadPIN_HSM_Step1", iType=1, pCardInfo=info)
     desk.refused(Code.CANCELLED, "iReloadPIN_HSM_Step2", None, pKey=desk.centre(line))
-    assert "" == desk.by_hand("iReloadPIN", NEWER, NEWER, iType=1, pCardInfo=info)
-    desk.ok("iVerifyPIN", NEWER, iType=1)
+    assert "" == desk.by_hand("iReloadPIN", pins.newer, pins.newer, iType=1, pCardInfo=info)
+    desk.ok("iVerifyPIN", pins.newer, iType=1)
 
 
 def hsm_purchase(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal(None)
     choose_pin(desk)
     bought: Given = {
@@ -217,14 +225,15 @@ def hsm_purchase(desk: Desk) -> None:
         "pPayInfo": f"12.34|0.56|{MORNING}|",
     }
     desk.refused(Code.NO_PSAM, "iDoDebit", **bought)
-    line = desk.ok("iDoDebit_HSM_Step1", CHOSEN, **bought)
+    line = desk.ok("iDoDebit_HSM_Step1", pins.chosen, **bought)
     said = desk.ok("iDoDebit_HSM_Step2", pKey=desk.centre(line)).split("|")
     assert ["0001", "00000001", MORNING, NOWHERE, "0", ""] == said[:2] + said[3:]
-    assert [f"1 {MORNING} 1234"] == records(desk)
+    assert [f"1 {MORNING} 1234"] == records(desk, pins.chosen)
 
 
 def old_psam(desk: Desk) -> None:
     """A PSAM of the other algorithm, and a terminal that falls back on its line to the centre."""
+    pins = desk.pins
     desk.terminal(OTHER[desk.generation], line=True)
     info = basics(desk)
     choose_pin(desk)
@@ -232,22 +241,23 @@ def old_psam(desk: Desk) -> None:
     desk.ok("iWriteCard", pWriteData=PHONED, **written)
     assert PHONED == desk.ok("iReadCard", iAuthType=2, **written)
     desk.ok("iUnblockPIN", iType=1, pCardInfo=info)
-    desk.ok("iReloadPIN", NEWER, NEWER, iType=1, pCardInfo=info)
-    desk.ok("iDoDebit", NEWER, iType=1, pCardInfo=info, pPayInfo=f"0|3|{EVENING}|")
-    assert [f"1 {EVENING} 0"] == records(desk, NEWER)
+    desk.ok("iReloadPIN", pins.newer, pins.newer, iType=1, pCardInfo=info)
+    desk.ok("iDoDebit", pins.newer, iType=1, pCardInfo=info, pPayInfo=f"0|3|{EVENING}|")
+    assert [f"1 {EVENING} 0"] == records(desk, pins.newer)
 
 
 def balance_purchase(desk: Desk) -> None:
+    pins = desk.pins
     desk.terminal()
     info = basics(desk)
     choose_pin(desk)
     bought: Given = {"iType": 1, "pCardInfo": info, "pPayInfo": f"30|0|{NOON}|"}
-    desk.refused(-SW.INSUFFICIENT_FUNDS, "iDoDebit", CHOSEN, **bought)
-    assert 10_000 == desk.load(10_000, CHOSEN, datetime(2026, 1, 6, 8, 15), TEST_TERMINAL)
-    desk.ok("iDoDebit", CHOSEN, **bought)
-    assert [f"1 {NOON} 3000", f"1 {MORNING} 10000"] == records(desk)
+    desk.refused(-SW.INSUFFICIENT_FUNDS, "iDoDebit", pins.chosen, **bought)
+    assert 10_000 == desk.load(10_000, pins.chosen, datetime(2026, 1, 6, 8, 15), TEST_TERMINAL)
+    desk.ok("iDoDebit", pins.chosen, **bought)
+    assert [f"1 {NOON} 3000", f"1 {MORNING} 10000"] == records(desk, pins.chosen)
     held: Given = {"iType": 1, "iAuthType": 2, "pCardInfo": info, "pFileAddr": TOTALS}
-    assert "DF04EF06|7000|0|0|$" == desk.ok("iReadCard", CHOSEN, **held)
+    assert "DF04EF06|7000|0|0|$" == desk.ok("iReadCard", pins.chosen, **held)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from textwrap import wrap
 import pytest
 from books import VECTORS, book
 from journeybench import ADDRESSES, Desk, InMemory, PlayBack, Recorder, Wire
-from journeys import INITIAL, NO_HOUSEHOLD, Given, basics, basics_by_hand, choose_pin
+from journeys import NO_HOUSEHOLD, Given, basics, basics_by_hand, choose_pin
 from journeytape import ANSWER, CARD, COMMAND, Line, Remark, read, write
 
 from apdu.secret import Secret
+from apdu.wire.hrss.application import INITIAL_PIN
 from apdu.wire.hrss.keys import PsamName
 from apdu.wire.perso import WRITE_KEY
 from card_os.chip import Chip
@@ -109,8 +110,8 @@ def example(desk: Desk, read_basics: Callable[[Desk], str], call: Function) -> N
     assert NO_HOUSEHOLD == call("iReadCard", pFileAddr="DF01EF05|20|21|0E|$", **asked, **by)
     choose_pin(desk)
     assert "" == call("iUnblockPIN", **asked)
-    assert "" == call("iReloadPIN", INITIAL, INITIAL, **asked)
-    desk.ok("iVerifyPIN", INITIAL, iType=1)
+    assert "" == call("iReloadPIN", INITIAL_PIN, INITIAL_PIN, **asked)
+    desk.ok("iVerifyPIN", INITIAL_PIN, iType=1)
 
 
 def with_psam(desk: Desk, whose: str = "national") -> None:
@@ -178,7 +179,7 @@ def test_the_lines_for_the_centre_have_the_examples_values() -> None:
     assert f"call iReadCard_HSM_Step2 pKey={proof}" in told
     assert f"answer 0 01|009010|{factor}|8424000004||" in told
     assert f"call iUnblockPIN_HSM_Step3 pKey={UNBLOCK.hex().upper()}" in told
-    assert f"answer 0 01|009010|{factor}|842400010C|{INITIAL}|" in told
+    assert f"answer 0 01|009010|{factor}|842400010C|{INITIAL_PIN}|" in told
     assert f"call iReloadPIN_HSM_Step3 pKey={RELOAD.hex().upper()}" in told
 
 
