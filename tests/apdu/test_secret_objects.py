@@ -242,6 +242,8 @@ PUBLIC = {
     "PkiMessaging.mac_key": "a BlockKey, which hides itself",
     "Proven.secret": "a KeyObject, which hides itself",
     "PkiPinRef.pin": "which PIN it is",
+    "Typed.pin": "a Secret, which hides itself",
+    "Patience.pin": "how long to wait for one",
     "KeyPair.private": "a file",
     "KeyPairFiles.private": "a file's identifier",
     "DecipherData.private": "a file's identifier",

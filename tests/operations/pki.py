@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from apdu.crypto import pki
+from apdu.wire.codes import pin_bytes
 from operations import Operation, upper
 from operations.blocks import key_of
 
@@ -13,7 +14,7 @@ unhex = bytes.fromhex
 
 
 def _pin_key(pin: str) -> dict[str, Any]:
-    return {"key": upper(pki.pin_key(unhex(pin)))}
+    return {"key": upper(pki.pin_key(pin_bytes(pin)))}
 
 
 def _proof(key: str, challenge: str) -> dict[str, Any]:
