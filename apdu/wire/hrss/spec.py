@@ -36,8 +36,14 @@ class Item(NamedTuple):
     """Of a group: the layout of one of its repeats."""
 
 
+_ITEMS: dict[type[Record], tuple[Item, ...]] = {}
+
+
 def items(content: type[Record]) -> tuple[Item, ...]:
     """The items of a file's content, in the order of its records or of its bytes."""
+    known = _ITEMS.get(content)
+    if known is not None:
+        return known
     found = []
     for field in fields(content):  # type: ignore[arg-type]
         kind = field.metadata["wire"]
@@ -46,7 +52,7 @@ def items(content: type[Record]) -> tuple[Item, ...]:
         parts = () if kind.layout is None else items(kind.layout)
         what = (field.name, kind.tag, value, kind.chinese, kind.coding)
         found.append(Item(*what, kind.count, parts, kind.layout))
-    return tuple(found)
+    return _ITEMS.setdefault(content, tuple(found))
 
 
 def blank(content: type[R]) -> R:
