@@ -11,12 +11,14 @@ from apdu.atr import Atr
 from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.tlv import parse_simple
+from apdu.wire.access import ALWAYS
 from apdu.wire.hrss.generations import SSSE
 from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.hrss.ssse import HOLDER, ISSUER
 from apdu.wire.iso7816 import SELECT, Selection
 from host.card import Card
-from host.cli.names import APPLICATIONS, Shown, shown_items
+from host.cli.blank import is_blank_psam, is_unsealed
+from host.cli.names import APPLICATIONS, Shown, condition_words, shown_items
 from host.cli.psam_info import PsamReport, is_psam, psam_report
 from host.cli.text import packed, spaced
 from host.clients.hrss import HrssClient
@@ -38,12 +40,14 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file says. `trouble` tells why there are no items, or not the right ones."""
+    """What a file says. `trouble` tells why there are no items, or not the right ones; `guarded`
+    what must be proven first, where the file is no free one."""
 
     file: EfSpec
     raw: bytes = b""
     items: tuple[Shown, ...] = ()
     trouble: str = ""
+    guarded: str = ""
     misspoken: bool = False
     """The card answered, but not what its specification says."""
 
@@ -66,6 +70,8 @@ class CardReport:
     applications: tuple[Presence, ...]
     files: tuple[Content, ...] = ()
     pin: PinState | None = None
+    blank: bool = False
+    """Nothing was put on it yet."""
 
     @property
     def social_security_card(self) -> bool:
@@ -81,6 +87,7 @@ class CardReport:
             "atr": packed(self.atr),
             "reset": [each.as_json() for each in self.reset],
             "social_security_card": self.social_security_card,
+            "blank": self.blank,
             "applications": [
                 {
                     "label": each.application.label,
@@ -99,6 +106,7 @@ class CardReport:
                     "raw": packed(each.raw),
                     "items": [item.as_json() for item in each.items],
                     "trouble": each.trouble,
+                    "guarded": each.guarded,
                 }
                 for each in self.files
             ],
@@ -121,12 +129,15 @@ def report(card: Card) -> CardReport | PsamReport:
         found = tuple(_presence(card, each) for each in APPLICATIONS)
         plain = CardReport(atr, reset, found)
         if not any(each.found and each.application is SSSE for each in found):
-            return plain
+            nothing = not any(each.found for each in found)
+            return replace(plain, blank=nothing and is_unsealed(card))
         try:
             client = HrssClient(card)
         except CardRefused as error:
             blocked = tuple(Content(file, trouble=str(error)) for file in (ISSUER, HOLDER))
             return replace(plain, files=blocked, pin=PinState(False, None, str(error)))
+        if is_blank_psam(card):
+            return PsamReport(atr, reset, trouble="personalisation has not ended yet", blank=True)
         files = tuple(_content(client, file) for file in (ISSUER, _holder_file(client)))
         return replace(plain, files=files, pin=_pin(client))
 
@@ -169,6 +180,8 @@ def _content(client: HrssClient, file: EfSpec) -> Content:
     try:
         raw = client.raw(file)
     except CardRefused as error:
+        if error.sw == SW.SECURITY_NOT_SATISFIED and file.read != ALWAYS:
+            return Content(file, guarded=condition_words(file.read, SSSE))
         return Content(file, trouble=str(error))
     except CardMisspoke as error:
         return Content(file, trouble=str(error), misspoken=True)

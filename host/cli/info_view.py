@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.console import RenderableType
 from rich.rule import Rule
 from rich.table import Table
@@ -13,6 +15,17 @@ from host.cli.names import DIRECTORY_ENGLISH, file_words
 from host.cli.psam_info import PsamReport
 from host.cli.render import Signs, console, hex_lines, items_table, put
 from host.cli.text import spaced, visible
+
+_BLANK_CARD: Final = Text(
+    "This is no social security card yet: it has no application, and is not sealed."
+    " `sscard issue HOLDER.json` makes an image of a finished one.",
+    "yellow",
+)
+_BLANK_PSAM: Final = Text(
+    "This is no PSAM yet: it has no masters, and is not sealed."
+    " `sscard issue --psam REGION` makes an image of a finished one.",
+    "yellow",
+)
 
 
 def show(report: CardReport | PsamReport) -> None:
@@ -32,7 +45,11 @@ def show(report: CardReport | PsamReport) -> None:
         items_table(report.reset),
     )
     if isinstance(report, PsamReport):
-        section("PSAM  终端安全存取模块", *_facts(report))
+        title = "A blank PSAM  空白 PSAM" if report.blank else "PSAM  终端安全存取模块"
+        section(title, *_facts(report))
+        return
+    if report.blank:
+        section("A blank card  空白卡", _BLANK_CARD)
         return
     section("Applications  应用", _applications(report.applications, signs))
     for content in report.files:
@@ -47,6 +64,8 @@ def show(report: CardReport | PsamReport) -> None:
 
 
 def _facts(report: PsamReport) -> list[RenderableType]:
+    if report.blank:
+        return [_BLANK_PSAM]
     if report.facts is None:
         return [Text(visible(report.trouble), "bold red")]
     return [items_table(list(report.facts.words()))]
@@ -73,6 +92,11 @@ def _content(content: Content, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = []
     if content.items:
         parts.append(items_table(content.items))
+    if content.guarded:
+        words = (
+            f"guarded by {content.guarded} 受保护: the terminal must prove that key first (6982)"
+        )
+        parts.append(Text(words))
     if content.trouble:
         parts.append(Text(visible(content.trouble), "bold red"))
     if content.trouble and content.raw:

@@ -65,12 +65,13 @@ def cli(context: click.Context) -> None:
 @click.option("--all", "every_apdu", is_flag=True, help="Show personalisation APDU by APDU too.")
 @as_json_option
 def demo(holder: Path | None, seed: int, every_apdu: bool, as_json: bool) -> int:
-    """Watch a card being issued, read, activated and used, byte by byte.
+    """Watch a card being issued, read, activated and used to pay, byte by byte.
 
-    Plays on chips in memory, for HOLDER.json or an invented holder. With --json each step is
-    an object on a line: step, name, title, chinese, expected, exchanges, seen, ok. An exchange
-    has command, answer and sw in hex (secret bytes as ••), name, meaning and sentence in words,
-    and the items that were sent and got.
+    Plays on chips in memory, a PSAM among them, for HOLDER.json or an invented holder. With
+    --json each step is an object on a line: step, name, title, chinese, expected, exchanges,
+    seen, ok. An exchange has `to` (card or psam), command, answer and sw in hex (secret bytes as
+    ••; empty where no answer came), name, meaning and sentence in words, and the items that were
+    sent and got.
     """
     from host.cli.stage import Stage, play
     from host.cli.story import STORY
@@ -191,10 +192,11 @@ def info(card: Path | None, reader: str | None, as_json: bool) -> int:
     Of a PSAM: terminal and serial number, algorithm, region, the number of the next purchase
     and which purchase key it is for. No key is ever shown.
 
-    Costs no PIN try and no number. Exit status 1 for a card that is neither, or whose data are
-    not what they should be. With --json an object: atr, reset, social_security_card; then
-    applications, files and pin, or psam with terminal, serial, algorithm, level, region,
-    next_sequence and key_index.
+    Costs no PIN try and no number. Exit status 1 for a card that is neither or still blank, or
+    whose data are not what they should be. With --json an object: atr, reset,
+    social_security_card, blank; then applications, files and pin, or psam with terminal, serial,
+    algorithm, level, region, next_sequence and key_index. Of a file `guarded` says what must be
+    proven to read it.
     """
     from host.card import Card
     from host.cli.info import report

@@ -73,6 +73,8 @@ class PsamReport:
     reset: tuple[Shown, ...]
     facts: PsamFacts | None = None
     trouble: str = ""
+    blank: bool = False
+    """It is a chip for a PSAM, and not finished."""
 
     @property
     def sound(self) -> bool:
@@ -84,6 +86,7 @@ class PsamReport:
             "atr": packed(self.atr),
             "reset": [each.as_json() for each in self.reset],
             "social_security_card": False,
+            "blank": self.blank,
             "psam": self.facts and self.facts.as_json(),
             "trouble": self.trouble,
         }

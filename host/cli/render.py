@@ -179,9 +179,13 @@ class Teller:
         for directory, group in groupby(made, lambda each: each.directory):
             things = list(group)
             self._print(Text(directory_words(directory), "bold"))
-            secrets = ", ".join(f"{each.what} {each.name}" for each in things if each.secret)
+            secrets = Counter(f"{each.what} {each.name}" for each in things if each.secret)
             if secrets:
-                self._print(Text(secrets), INDENT + 2)
+                # What may be one of several, and came as often, is all of them.
+                words = (
+                    each.replace(" or ", " and ") if n > 1 else each for each, n in secrets.items()
+                )
+                self._print(Text(", ".join(words)), INDENT + 2)
             files = [each for each in things if each.read]
             if files:
                 table = _grid(*widths)

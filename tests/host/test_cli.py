@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,18 @@ from commandline import (
     refusal,
     sscard,
 )
+from rich.cells import cell_len
+from rich.console import Console
 
+from apdu.trace import Exchange
 from apdu.wire.codes import pin_bytes
 from apdu.wire.hrss.application import INITIAL_PIN
 from apdu.wire.hrss.keys import TABLES
+from apdu.wire.pki import CERTIFICATES_NAME
 from card_os.chip import Chip
+from host.cli.explain import Explainer
+from host.cli.render import Teller
+from host.cli.stage import Played
 from host.cli.story import CHOSEN_PIN, MISTYPED_PIN, STORY
 from host.cli.text import packed, spaced
 from host.holder import Holder
@@ -67,6 +76,58 @@ def test_the_demo_as_json_is_a_step_a_line() -> None:
         "ok",
     } == set(steps[0])
     assert all(step["exchanges"] for step in steps)
+    exchanges = [each for step in steps for each in step["exchanges"]]
+    assert {"card", "psam"} == {each["to"] for each in exchanges}
+
+
+def test_what_the_psam_is_told_stands_behind_a_bar() -> None:
+    lines = sscard("demo").stdout.splitlines()
+    behind = [line for line in lines if line.startswith("   │")]
+    assert any("PSAM: INITIALISE PURCHASE" in line for line in behind)
+    assert [] == [line for line in lines if "  PSAM: " in line and line not in behind]
+    assert [] == [line for line in behind if "MEDICAL DEBIT" in line]
+    assert any(line.startswith("   MEDICAL DEBIT  books") for line in lines)
+
+
+def test_an_fci_is_taken_apart_once() -> None:
+    told = sscard("demo").stdout
+    assert 1 == told.count("algorithm, version")
+    assert 1 == told.count("SFI of the directory")
+    assert 3 < told.count("SELECT  SSSE")
+
+
+def test_what_was_paid_is_shown_in_yuan_and_by_its_chinese_name() -> None:
+    told = sscard("demo").stdout
+    assert 3 == told.count("个人账户支付  12.34 yuan 元") + told.count(
+        "个人账户交易金额  12.34 yuan 元"
+    )
+    for words in ("医保消费", "中途拔卡", "← no answer came", "for the centre, to settle by"):
+        assert words in told
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 200])
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_no_line_is_too_long_for_the_terminal(
+    path: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    widest = max(map(cell_len, sscard("demo", path).stdout.splitlines()))
+    assert widest <= min(max(columns, 80), 120)
+
+
+def test_an_answer_that_is_a_key_is_not_shown() -> None:
+    hidden = Exchange.of(bytes.fromhex("80C4010305C103123456"), b"\x5a" * 16 + b"\x90\x00")
+    explainer = Explainer()
+    explainer.explain(Exchange.of(b"\x00\xa4\x04\x00\x0c" + CERTIFICATES_NAME, b"\x90\x00"))
+    told = explainer.explain(hidden)
+    assert "HASH" == told.name
+    step = replace(STORY[0], long=False)
+    out = Console(file=StringIO(), width=80)
+    Teller(out, every_apdu=False).tell(Played(1, step, (told,), True, "seen"))
+    assert isinstance(out.file, StringIO)
+    for text in (out.file.getvalue(), json.dumps(told.as_json(), ensure_ascii=False)):
+        assert "5A" not in text
+        assert "••" * 2 in text.replace(" ", "")
 
 
 @pytest.mark.parametrize("options", [(), ("--all",), ("--json",)])

@@ -10,7 +10,10 @@ from strategies import FORMS as DECLARED
 from strategies import altered, commands
 
 from apdu.trace import Exchange
+from apdu.wire.form import Fixed
 from apdu.wire.hrss.application import SSSE_NAME
+from apdu.wire.pki import CERTIFICATES_NAME, PKI_NAME
+from apdu.wire.psam import PSAM_AID
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.channel.trace import RecordingChannel
@@ -21,7 +24,12 @@ from host.cli.testcard import issue_test_card
 from host.clients.hrss import HrssClient
 from host.faults import NotAllowed
 
-SELECT_SSSE = bytes((0x00, 0xA4, 0x04, 0x00, len(SSSE_NAME))) + SSSE_NAME
+
+def select(name: bytes) -> bytes:
+    return bytes((0x00, 0xA4, 0x04, 0x00, len(name))) + name
+
+
+SELECT_SSSE = select(SSSE_NAME)
 
 
 def explained(*exchanges: tuple[str, str]) -> Explanation:
@@ -52,15 +60,27 @@ def test_any_bytes_at_all_can_be_explained(command: bytes, answer: bytes) -> Non
         said.as_json()
 
 
-@given(st.sampled_from(sorted(FORMS)), st.integers(0, 0xFFFF), st.binary(max_size=40))
+WHERE = {
+    SSSE_NAME: FORMS,
+    PSAM_AID: FORMS | ON_A_PSAM,
+    PKI_NAME: FORMS | IN_PKI,
+    CERTIFICATES_NAME: FORMS | IN_PKI,
+}
+"""What is selected, and which commands there are then."""
+
+
+@given(st.data(), st.sampled_from(sorted(WHERE)), st.integers(0, 0xFFFF), st.binary(max_size=60))
 def test_any_p1p2_and_data_of_a_known_command_can_be_explained(
-    ins: int, p1p2: int, data: bytes
+    choice: st.DataObject, where: bytes, p1p2: int, data: bytes
 ) -> None:
-    explainer = Explainer()
-    explainer.explain(Exchange.of(SELECT_SSSE, b"\x90\x00"))
-    command = bytes((FORMS[ins].cla, ins)) + p1p2.to_bytes(2) + bytes((len(data),)) + data
+    form = choice.draw(st.sampled_from(list(WHERE[where].values())))
+    if isinstance(form.params, Fixed):
+        p1p2 = form.params.value
+    command = bytes((form.cla, form.ins)) + p1p2.to_bytes(2) + bytes((len(data),)) + data
     for answer in (b"\x90\x00", data + b"\x90\x00", b"\x61\x05", b"\x6a\x82", b""):
-        assert explainer.explain(Exchange.of(command, answer)).name == FORMS[ins].name
+        explainer = Explainer()
+        explainer.explain(Exchange.of(select(where), b"\x90\x00"))
+        assert explainer.explain(Exchange.of(command, answer)).name == form.name
 
 
 @pytest.mark.parametrize(
@@ -174,6 +194,7 @@ def test_an_answer_without_a_status_word_is_said_to_have_none() -> None:
     said = in_ssse("00B2012D00", "90")
     assert None is said.sw
     assert "no status word" == said.sentence
+    assert "no answer came" == in_ssse("00B2012D00", "").sentence
 
 
 def test_no_pin_is_left_in_an_explanation() -> None:
