@@ -20,6 +20,8 @@ PAGES = (
     ROOT / "docs" / "README.zh.md",
     ROOT / "docs" / "keys.md",
     ROOT / "docs" / "files.md",
+    ROOT / "docs" / "driver.md",
+    ROOT / "docs" / "driver.zh.md",
     VECTORS / "README.md",
 )
 sys.path.insert(0, str(ROOT))
@@ -35,7 +37,9 @@ from card_os.dispatch import Entry  # noqa: E402
 from card_os.session import Stage  # noqa: E402
 from host.cli.names import condition_words  # noqa: E402
 from host.cli.testcard import TEST_HOLDER, issue_test_card  # noqa: E402
+from host.driver import FUNCTIONS  # noqa: E402
 from host.keys import MemoryKeys  # noqa: E402
+from host.ldt33.codes import SENTENCES  # noqa: E402
 
 SEED = 7
 
@@ -186,6 +190,27 @@ def _items(where: str, content: type[Record], inside: str = "") -> list[tuple[ob
     return rows
 
 
+def functions() -> str:
+    """The functions of LD/T 33 and their parameters."""
+    steps: dict[str, list[str]] = {}
+    for name in FUNCTIONS:
+        plain, found, step = name.partition("_HSM_")
+        if found:
+            steps.setdefault(plain, []).append(step)
+    rows = [
+        (f"`{name}`", ", ".join(parameters), " ".join(steps.get(name, ())))
+        for name, parameters in FUNCTIONS.items()
+        if "_HSM_" not in name
+    ]
+    return table(("function", "parameters", "`_HSM_` steps"), rows)
+
+
+def codes() -> str:
+    """What a function answers when it fails."""
+    rows = [(f"`{code}`", *SENTENCES[code]) for code in sorted(SENTENCES, key=abs)]
+    return table(("code", "meaning", "说明"), rows)
+
+
 def testcard() -> str:
     """What is on `issue_test_card(seed=7)`."""
     chip = issue_test_card(seed=SEED)
@@ -253,6 +278,8 @@ def ours() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "commands": commands,
     "areas": areas,
+    "functions": functions,
+    "codes": codes,
     "files": files,
     "data": data,
     "testcard": testcard,
