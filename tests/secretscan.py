@@ -87,6 +87,13 @@ def leaks(said: Iterable[str | bytes], keys: Iterable[bytes], pins: Iterable[str
     return sorted({form for form, (which, needle) in searches if needle in texts[which]})
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
+    """What was logged during a test, for fixtures when it is over: `text` is empty by then."""
+    for record in caplog.get_records("call"):
+        yield caplog.handler.format(record)
+        yield f"{vars(record)}"
+
+
 class Watch:
     """Notes every value that goes into one of some classes, and what is said."""
 

@@ -20,7 +20,7 @@ from journeybench import Desk, InMemory, Pins, Recorder
 from journeyfiles import every_journey
 from journeys import JOURNEYS, Journey, card_info
 from journeyservice import OverWebSocket
-from secretscan import Watch, leaks
+from secretscan import Watch, leaks, logged
 from servicebench import in_a_loop
 
 from apdu.crypto.suite import BlockKey
@@ -48,8 +48,18 @@ def watch(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
         monkeypatch.setattr(f"{where}.INITIAL_PIN", PINS.initial)
     found = Watch(monkeypatch, Secret, BlockKey)
     yield found
-    found.hear(caplog.text, *(f"{vars(record)}" for record in caplog.records))
+    found.hear(*logged(caplog))
     assert [] == found.leaks(*PINS)
+
+
+@pytest.fixture
+def something_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert any("something" in each for each in logged(caplog))
+
+
+def test_what_a_test_logs_is_still_heard_when_it_is_over(something_logged: None) -> None:
+    logging.getLogger("host.service").warning("something")
 
 
 # Journeys

@@ -19,7 +19,7 @@ import pytest
 from click.testing import Result
 from commandline import PLAIN, ROOT, SELECT, sscard
 from keybench import GENERATION_OF
-from secretscan import PAN, Watch, is_random, leaks
+from secretscan import PAN, Watch, is_random, leaks, logged
 
 from apdu.crypto.pinblock import build_iso_0
 from apdu.crypto.suite import BlockKey, Suite
@@ -74,7 +74,7 @@ def watch(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     monkeypatch.setattr("host.cli.story.MISTYPED_PIN", WRONG)
     found = Watch(monkeypatch, Secret, BlockKey)
     yield found
-    found.hear(caplog.text, *(f"{vars(record)}" for record in caplog.records))
+    found.hear(*logged(caplog))
     assert [] == found.leaks(*PINS)
 
 
@@ -150,6 +150,7 @@ def test_what_a_card_has_is_noted_as_secret(watch: Watch) -> None:
     unique = chip.reset()[-8:]
     keys = {MemoryKeys().card_key(spec, TEST_HOLDER.region, unique).reveal() for spec in SLOTS}
     assert len(keys) == len(SLOTS) == 65
+    watch.hear(repr(chip), repr(MemoryKeys()))
     assert keys | {KEY_ROOT} <= watch.keys
     assert all(map(is_random, keys))
     assert all(leaks([key[8:].hex()], watch.keys, []) for key in list(keys)[:3])
