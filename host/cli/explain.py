@@ -88,8 +88,6 @@ class Explainer:
         except FormatError:
             return Explanation(exchange, form.name, f"P1-P2 {p1p2:04X} do not belong to it")
         reply, sw = exchange.answer[:-2], int.from_bytes(exchange.answer[-2:])
-        if exchange.hidden_answer:
-            reply = b""
         good = sw in _GOOD or remaining(sw) is not None
         made: Made | None = None
         if form is perso.CREATE_FILE:

@@ -243,6 +243,15 @@ def test_a_record_that_is_not_as_declared_is_shown_raw_with_the_reason() -> None
     assert () == in_df04("00B2014500", good[1:].hex() + "9000").got
 
 
+@pytest.mark.parametrize("fill", ["00", "FF"])
+def test_a_record_that_was_erased_has_nothing_in_it(fill: str) -> None:
+    said = in_df04("00B2014500", "0001" + "32" + fill * 25 + "9000")
+    shown = values(said.got)
+    assert ["", ""] == [shown["terminal number"], shown["time"]]
+    ring = shown_ring(SPELLS, bytes.fromhex(fill * 85), {})
+    assert ["", "", "", ""] == [each.value for each in ring]
+
+
 def test_other_rings_are_shown_by_the_names_of_their_fields() -> None:
     raw = bytes(EmploymentSpell("2010100", None, None, "某厂"))
     assert ["occupation", "begin", "end", "employer"] == [
