@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from driverbench import Pad, Reader, activated, code_of, every_generation
 
@@ -127,17 +125,6 @@ def test_the_card_is_asked_for_by_its_type() -> None:
     for iType in (0, 5, -1):
         assert Code.PARAMETER == code_of(driver.iReadCardBas, iType)
     assert [1, 2, 3, 4] == asked
-
-
-def test_a_whole_holder_is_read_in_less_than_two_milliseconds() -> None:
-    """Power-on included. The best of many, because other programs run here too."""
-    driver = Reader("2.0").driver(psam=False)
-    spent = []
-    for _ in range(60):
-        begun = perf_counter()
-        driver.iReadCardBas(1)
-        spent.append(perf_counter() - begun)
-    assert min(spent) < 0.002
 
 
 class Shy(MemoryChannel):
