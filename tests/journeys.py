@@ -19,7 +19,6 @@ from apdu.wire.hrss.medical import DEBIT
 from host.cli.testcard import TEST_HOLDER, TEST_TERMINAL
 from host.driver import Code
 
-WRONG_KEY = -0x63CE
 """A key that was wrong once, of its 15 tries."""
 FOREIGN = "440300"
 """A city in another province than the card's."""
@@ -148,8 +147,8 @@ def cross_region_read(desk: Desk) -> None:
     asked: Given = {"iType": 1, "pCardInfo": basics(desk), "pFileAddr": HOUSEHOLD}
     assert NO_HOUSEHOLD == desk.ok("iReadCard", iAuthType=2, **asked)
     desk.terminal(FOREIGN)
-    desk.refused(Code.NOT_GENUINE, "iReadCardBas", iType=1)
-    desk.refused(WRONG_KEY, "iReadCard", iAuthType=2, **asked)
+    desk.refused(Code.KEY_USE, "iReadCardBas", iType=1)
+    desk.refused(Code.KEY_USE, "iReadCard", iAuthType=2, **asked)
     assert asked["pCardInfo"] == basics_by_hand(desk)
     assert NO_HOUSEHOLD == desk.by_hand("iReadCard", **asked)
 
@@ -296,8 +295,8 @@ JOURNEYS = (
     ),
     Journey(
         cross_region_read,
-        "A card in other regions: the nation's PSAM reads it, a foreign city's does not take it"
-        " for genuine and opens nothing, the key centre helps in steps",
+        "A card in other regions: the nation's PSAM reads it, a foreign city's says that its"
+        " keys are of another region and costs the card no try, the key centre helps in steps",
     ),
     Journey(
         medical_purchase,

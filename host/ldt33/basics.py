@@ -6,7 +6,8 @@
 
 The name is the whole of it, 姓名 and 姓名扩展. Cards of 3.0 show the holder to a terminal that has
 proven RKSSSE. Earlier ones show them to everybody, and are asked for their proof only where there
-is somebody to judge it (profile choice `genuine-where-possible`).
+is somebody to judge it (profile choice `genuine-where-possible`); a PSAM of another region is no
+such one, but -24, for it says that the key centre must be asked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from apdu.wire.hrss.generations import SSSE
 from apdu.wire.hrss.ssse import HOLDER
 from host.faults import CardNotGenuine
 from host.introduction import RKSSSE, Introduction
-from host.ldt33.codes import FALL_BACK, DriverFault
+from host.ldt33.codes import FALL_BACK, Code, DriverFault
 from host.ldt33.desk import CODE, EXPIRES, ISSUED, NUMBER, VERSION, Desk, Found, text_of
 from host.ldt33.sources import Procedure, Sources
 from host.ldt33.syntax import joined
@@ -59,7 +60,7 @@ def _proven_if_possible(desk: Desk, introduction: Introduction) -> Proving:
     try:
         results = yield introduction
     except DriverFault as fault:
-        if fault.code not in FALL_BACK:
+        if fault.code not in FALL_BACK or fault.code == Code.KEY_USE:
             raise
     else:
         _judge(_proof(desk, introduction), results.internal)

@@ -15,12 +15,20 @@ from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from apdu.errors import FormatError
+from apdu.wire.hrss.keys import KeySpec
 from host.card import Card
 from host.channel import Channel
 from host.faults import CardFault, CardGone, CentreMisspoke, NotFound
 from host.hsm import HsmAddresses, HsmKeys
 from host.introduction import IRK, Introduction, Results
-from host.keys import Authentication, KeySource, Protection, Purchase, PurchaseBegun
+from host.keys import (
+    Authentication,
+    CardIdentity,
+    KeySource,
+    Protection,
+    Purchase,
+    PurchaseBegun,
+)
 from host.ldt33.codes import FALL_BACK, Code, DriverFault, fault_of
 from host.ldt33.desk import Desk
 from host.psam import PsamKeys
@@ -207,10 +215,22 @@ class Sources:
 
 def _by_psam(psam: PsamKeys, request: Request) -> Any:
     if not isinstance(request, Introduction):
+        if not isinstance(request, Purchase):
+            _check_region(psam, request.key, request.card)
         return _ask_keys(psam, request)
+    _check_region(psam, IRK, request.card)
     reading = request.reading
     external = None if reading is None else psam.authenticate(reading)
     return Results(psam.authenticate(request.proving), external)
+
+
+def _check_region(psam: PsamKeys, key: KeySpec, card: CardIdentity) -> None:
+    """-24 for a master that is of another region than the card: it would cost the card a try, and
+    the key centre can help."""
+    if psam.reaches(card) or key.psam is None:
+        return
+    if psam.levels(key) < key.psam.levels:
+        raise DriverFault(Code.KEY_USE, f"the PSAM's {key.name} is of another region")
 
 
 def _ask_keys(keys: KeySource, request: Authentication | Protection | Purchase) -> Any:

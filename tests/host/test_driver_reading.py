@@ -6,12 +6,16 @@ from __future__ import annotations
 import pytest
 from driverbench import Pad, Reader, activated, code_of, every_generation
 
+from apdu.crypto.suites import SUITES
+from apdu.secret import Secret
 from apdu.wire.hrss.generations import GENERATIONS
 from card_os.chip import Chip
 from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_TERMINAL, issue_test_psam
 from host.driver import Code, Driver, PinPrompt
 from host.faults import CardGone, CardMute
+from host.hsm import MemoryHsm
+from host.keys import MemoryKeys
 from host.ldt33.syntax import fields
 
 RECORDS = {"1.0": 6, "2.0": 7, "3.0": 7}
@@ -52,10 +56,31 @@ def test_a_psam_of_another_algorithm_judges_no_early_card_and_opens_no_late_one(
 
 @every_generation
 def test_a_card_that_is_not_genuine_is_told(generation: str) -> None:
-    """A PSAM of another city has other keys, so the card's proof is wrong to it."""
-    foreign = issue_test_psam(region="310100", generation=generation)
-    driver = Driver(lambda iType: Reader(generation).channel, MemoryChannel(foreign))
+    """A PSAM with other masters finds the card's proof wrong."""
+    driver = Driver(lambda iType: Reader(generation).channel, strange_psam(generation))
     assert Code.NOT_GENUINE == code_of(driver.iReadCardBas, 1)
+
+
+def strange_psam(generation: str = "2.0") -> MemoryChannel:
+    """A PSAM whose masters no card's keys come from."""
+    suite = SUITES[GENERATIONS[generation].algorithm]
+    return MemoryChannel(issue_test_psam(MemoryKeys(Secret(b"another test root"[:16]), suite)))
+
+
+@every_generation
+def test_a_psam_of_another_city_says_so_and_costs_no_try(generation: str) -> None:
+    reader = Reader(generation)
+    foreign = MemoryChannel(issue_test_psam(region="310100", generation=generation))
+    driver = Driver(lambda iType: reader.channel, foreign)
+    address = "DF01EF05|20|$"
+    for _ in range(2):
+        assert Code.KEY_USE == code_of(driver.iReadCardBas, 1)
+        assert Code.KEY_USE == code_of(driver.iReadCard, 1, 2, reader.info, address)
+    told = reader.driver().iReadCard(1, 2, reader.info, address)
+    keys = MemoryKeys(suite=SUITES[GENERATIONS[generation].algorithm])
+    helped = Driver(lambda iType: reader.channel, foreign, hsm=MemoryHsm(keys).answer)
+    assert told == helped.iReadCard(1, 2, reader.info, address)
+    assert reader.info.split("|")[1] == helped.iReadCardBas(1).split("|")[2]
 
 
 class Retouched(MemoryChannel):
@@ -254,10 +279,9 @@ def test_a_wrong_pin_costs_a_try_and_says_how_many_are_left() -> None:
     assert 0 == code_of(driver.iReadCard, 1, 2, reader.info, "DF01EF05|20|$")
 
 
-def test_a_key_of_a_foreign_city_fails_at_the_card() -> None:
+def test_a_key_that_is_wrong_fails_at_the_card() -> None:
     reader = Reader()
-    foreign = MemoryChannel(issue_test_psam(region="310100"))
-    driver = Driver(lambda iType: reader.channel, foreign)
+    driver = Driver(lambda iType: reader.channel, strange_psam())
     for left in (14, 13):
         found = code_of(driver.iReadCard, 1, 2, reader.info, "DF01EF05|20|$")
         assert -(0x63C0 + left) == found
