@@ -7,10 +7,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from apdu.errors import FormatError
+from apdu.wire.hrss.medical import LARGEST
 
 _FEN: Final = Decimal("0.01")
-LARGEST: Final = 0xFFFFFFFE
-"""The largest amount in fen that 4 bytes hold; FFFFFFFF says that there is none."""
 
 
 def yuan(fen: int) -> Decimal:

@@ -21,9 +21,9 @@ from typing import Final
 from apdu.errors import FormatError
 from apdu.wire.codes import CHARSET
 from apdu.wire.fields import Coding
+from apdu.wire.hrss.medical import LARGEST
 from apdu.wire.hrss.spec import EfSpec, Item, items
 from apdu.wire.record import Record
-from host.amounts import LARGEST
 from host.faults import CardMisspoke
 from host.ldt33.codes import Code, DriverFault
 from host.ldt33.syntax import PART, has_separator, hexadecimal

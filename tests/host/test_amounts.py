@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.errors import FormatError
-from host.amounts import LARGEST, fen, yuan
+from apdu.wire.hrss.medical import LARGEST
+from host.amounts import fen, yuan
 
 
 @given(st.integers(0, LARGEST))
