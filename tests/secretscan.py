@@ -19,6 +19,8 @@ PAN = "6217001234567890"
 PART = 8
 """Bytes of a key that must not be seen: half of it is enough for an attacker."""
 _BLANKS = re.compile(r"\s+")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Of an object in memory: by chance it may have any digits."""
 _BETWEEN = re.compile(r"[\s:_,;-]+|0x|\\x", re.IGNORECASE)
 
 Search = tuple[str, str]
@@ -28,7 +30,7 @@ Search = tuple[str, str]
 def prepared(said: Iterable[str | bytes]) -> dict[str, str]:
     """All that was said as one text: as it is, without blanks, and what is left of hex digits."""
     parts = (each.decode("latin-1") if isinstance(each, bytes) else each for each in said)
-    whole = "\n".join(parts)
+    whole = _ADDRESS.sub("", "\n".join(parts))
     dense = _BLANKS.sub("", whole)
     return {"whole": whole, "dense": dense, "digits": _BETWEEN.sub("", whole).casefold()}
 
@@ -87,11 +89,16 @@ def leaks(said: Iterable[str | bytes], keys: Iterable[bytes], pins: Iterable[str
     return sorted({form for form, (which, needle) in searches if needle in texts[which]})
 
 
+_CHANCE = frozenset({"created", "msecs", "relativeCreated", "thread", "process"})
+"""Of a log record: clocks and numbers of the system, in which any digits may stand by chance."""
+
+
 def logged(caplog: pytest.LogCaptureFixture) -> Iterator[str]:
     """What was logged during a test, for fixtures when it is over: `text` is empty by then."""
     for record in caplog.get_records("call"):
-        yield caplog.handler.format(record)
-        yield f"{vars(record)}"
+        yield record.getMessage()
+        told = {name: value for name, value in vars(record).items() if name not in _CHANCE}
+        yield f"{told}"
 
 
 class Watch:
