@@ -19,8 +19,7 @@ from testbench import SELECT_HRSS, change_pin, command, select_df, send_all, sw,
 from apdu.crypto import purchase as cryptograms
 from apdu.crypto.suite import BlockKey
 from apdu.tlv import parse_simple
-from apdu.wire.hrss.df04 import AccountState, MedicalTransaction, OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, AccountState, MedicalTransaction, OfflineTotals
 from apdu.wire.hrss.generations import DF04, GENERATIONS, Generation
 from apdu.wire.hrss.medical import (
     CREDIT_LOAD,

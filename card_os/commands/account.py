@@ -14,9 +14,15 @@ from typing import Final
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
 from apdu.tlv import parse_simple
-from apdu.wire.hrss.df04 import STATE, TOTALS, TRANSACTIONS, AccountState, OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
-from apdu.wire.hrss.generations import DF04
+from apdu.wire.hrss.application import MEDICAL_NAME
+from apdu.wire.hrss.df04 import (
+    STATE,
+    TOTALS,
+    TRANSACTIONS,
+    AccountBalance,
+    AccountState,
+    OfflineTotals,
+)
 from apdu.wire.hrss.medical import LARGEST, MAX_COUNT
 from apdu.wire.hrss.spec import EfSpec
 from apdu.wire.perso import Life
@@ -44,7 +50,7 @@ class Account:
     def current(cls, ctx: Context) -> Account:
         """The account of the current DF; StatusError 6985 when that is not DF04, or has none."""
         directory = ctx.session.directory
-        if directory.header.name != DF04.name:
+        if directory.header.name != MEDICAL_NAME:
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
         totals, log, state = (_file(directory, file) for file in (TOTALS, TRANSACTIONS, STATE))
         if not isinstance(log, CyclicFile):

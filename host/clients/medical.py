@@ -6,9 +6,14 @@ from __future__ import annotations
 from typing import TypeVar
 
 from apdu.errors import FormatError
-from apdu.wire.hrss.df04 import TOTALS, TRANSACTIONS, MedicalTransaction, OfflineTotals
+from apdu.wire.hrss.df04 import (
+    TOTALS,
+    TRANSACTIONS,
+    AccountBalance,
+    MedicalTransaction,
+    OfflineTotals,
+)
 from apdu.wire.hrss.erased import canonical
-from apdu.wire.hrss.first import AccountBalance
 from apdu.wire.hrss.medical import (
     CREDIT_LOAD,
     DEBIT,

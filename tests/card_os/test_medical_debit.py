@@ -20,8 +20,7 @@ from medicalbench import (
 )
 from testbench import sw
 
-from apdu.wire.hrss.df04 import AccountState, OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, AccountState, OfflineTotals
 from apdu.wire.hrss.medical import DebitDone, TransactionProof
 from apdu.wire.purchase import PurchaseAlgorithm
 

@@ -19,8 +19,7 @@ from medicalbench import (
 )
 from testbench import command, select_df, send_all
 
-from apdu.wire.hrss.df04 import AccountState
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, AccountState
 from apdu.wire.hrss.generations import DF01, DF04
 from apdu.wire.hrss.medical import TransactionKind, TransactionProof
 from apdu.wire.iso7816 import UPDATE_BINARY, SfiOffset

@@ -34,8 +34,7 @@ from testbench import (
 )
 
 from apdu.tlv import parse_simple
-from apdu.wire.hrss.df04 import OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, OfflineTotals
 from apdu.wire.hrss.generations import DF04
 from apdu.wire.iso7816 import (
     UPDATE_BINARY,

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.errors import StatusError
-from apdu.wire.hrss.df04 import OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, OfflineTotals
 from card_os.commands.account import count_of, credited, known, spent
 
 LAST = 0xFFFFFFFE

@@ -28,8 +28,7 @@ from medicalbench import (
 from powercuts import DAMAGES, PowerCut, TornFlash
 from testbench import verify
 
-from apdu.wire.hrss.df04 import MedicalTransaction, OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, MedicalTransaction, OfflineTotals
 from apdu.wire.hrss.medical import TransactionKind
 
 STEPS = {"1.0": 1600, "2.0": 600, "3.0": 600}

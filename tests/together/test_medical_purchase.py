@@ -15,8 +15,7 @@ from testbench import world
 from apdu.crypto import purchase as cryptograms
 from apdu.crypto.suite import Suite
 from apdu.crypto.suites import SUITES
-from apdu.wire.hrss.df04 import MedicalTransaction, OfflineTotals
-from apdu.wire.hrss.first import AccountBalance
+from apdu.wire.hrss.df04 import AccountBalance, MedicalTransaction, OfflineTotals
 from apdu.wire.hrss.generations import DF04
 from apdu.wire.hrss.keys import key_named
 from apdu.wire.hrss.medical import DEBIT, INITIALISE_DEBIT

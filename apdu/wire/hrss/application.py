@@ -12,6 +12,8 @@ from apdu.wire.hrss.keys import key_named
 SSSE_NAME: Final = "sx1.sh.社会保障".encode(CHARSET)
 """DF name of the social security environment, 15 bytes."""
 RID: Final = bytes.fromhex("D156000005")
+MEDICAL_NAME: Final = RID + b"\x03"
+"""DF name of DF04, where the medical account is."""
 PIN_REFERENCE: Final = 0x00
 INITIAL_PIN: Final = "123456"
 PIN_TRIES: Final = 6

@@ -51,6 +51,15 @@ class OfflineTotals(Record):
 
 
 @record
+class AccountBalance(Record):
+    """DF04 EF06, 个人账户 (1.0): the balance is on the card. Amounts in fen."""
+
+    balance: int | None = wire(item(0x90, 4, amount(), "个人账户余额"))
+    own: int | None = wire(item(0x92, 4, amount(), "年度个人自付累计"))
+    pool: int | None = wire(item(0x93, 4, amount(), "年度统筹支付累计"))
+
+
+@record
 class MedicalTransaction(Record):
     """A record of DF04 EF08, 医疗交易明细: 28 bytes without tags. Amounts in fen.
 

@@ -75,15 +75,6 @@ class WageData(Record):
     renewed: date | None = wire(item(0x39, 4, day(), "更新日期"))
 
 
-@record
-class AccountBalance(Record):
-    """DF04 EF06, 个人账户 (1.0): the balance is on the card. Amounts in fen."""
-
-    balance: int | None = wire(item(0x90, 4, amount(), "个人账户余额"))
-    own: int | None = wire(item(0x92, 4, amount(), "年度个人自付累计"))
-    pool: int | None = wire(item(0x93, 4, amount(), "年度统筹支付累计"))
-
-
 _BY_SFI = {file.sfi: file for file in df01.FILES}
 _READ1, _READ2 = pin_or("RK1DF01"), pin_or("RK1DF02")
 SSSE_FILES: Final = (
@@ -112,7 +103,9 @@ DF02_FILES: Final = (
 DF03_FILES: Final = df03.FILES[:3]
 DF04_FILES: Final = (
     df04.INSURANCE,
-    replace(df04.TOTALS, content=AccountBalance, chinese="个人账户信息", english="account balance"),
+    replace(
+        df04.TOTALS, content=df04.AccountBalance, chinese="个人账户信息", english="account balance"
+    ),
     replace(df04.TRANSACTIONS, records=10),
     df04.STATE,
 )

@@ -8,7 +8,7 @@ from typing import Final
 
 from apdu.errors import FormatError
 from apdu.wire.hrss import df01, df02, df03, df04, df05, df07, first, ssse
-from apdu.wire.hrss.application import RID, SSSE_FID, SSSE_NAME
+from apdu.wire.hrss.application import MEDICAL_NAME, RID, SSSE_FID, SSSE_NAME
 from apdu.wire.hrss.keys import (
     DF01_KEYS,
     DF02_KEYS,
@@ -59,7 +59,7 @@ SECOND: Final = Generation(
         DfSpec(0xDF01, RID + b"\x00", "DF01", "公共应用信息区", df01.FILES, DF01_KEYS),
         DfSpec(0xDF02, RID + b"\x01", "DF02", "就业与失业信息区", df02.FILES, DF02_KEYS),
         DfSpec(0xDF03, RID + b"\x02", "DF03", "社会保险信息区一", df03.FILES, DF03_KEYS),
-        DfSpec(0xDF04, RID + b"\x03", "DF04", "社会保险信息区二（医疗）", df04.FILES, DF04_KEYS),
+        DfSpec(0xDF04, MEDICAL_NAME, "DF04", "社会保险信息区二（医疗）", df04.FILES, DF04_KEYS),
         DfSpec(0xDF05, RID + b"\x05", "DF05", "扩展应用区一", df05.DF05_FILES, DF05_KEYS),
         DfSpec(0xDF06, RID + b"\x06", "DF06", "扩展应用区二", df05.DF06_FILES, DF06_KEYS),
         DfSpec(0xDF07, RID + b"\x04", "DF07", "人事人才信息区", df07.FILES, DF07_KEYS),
