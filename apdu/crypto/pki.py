@@ -5,7 +5,7 @@ A PIN is known to the card as a key made of it; it is proven by enciphering a ch
 command is protected under the key itself. Rules as a public driver has them, which agree with
 the recorded exchanges beside its source (default PINs, challenges, proofs, a MAC).
 
-Who hears a challenge and its proof can try all PINs at leisure: no try counter helps there.
+The proof protects a PIN only where nobody overhears the line: a try counter guards the card alone.
 """
 
 from __future__ import annotations
