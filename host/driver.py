@@ -27,10 +27,10 @@ from typing import Any, Final, NamedTuple, Self
 from host.channel import Channel
 from host.hsm import HsmAddresses
 from host.ldt33.account import debit, read_record
-from host.ldt33.addresses import file_addresses, file_data
+from host.ldt33.addresses import file_addresses
 from host.ldt33.basics import read_basics
 from host.ldt33.codes import Code, DriverFault
-from host.ldt33.files import read_files, write_files
+from host.ldt33.files import Writing, read_files
 from host.ldt33.pinpad import AskPin, PinPad, PinPrompt
 from host.ldt33.pins import change_pin, reload_pin, unblock_pin, verify_pin
 from host.ldt33.running import Running, step_name
@@ -60,13 +60,19 @@ _STEPS: Final = {
     "iUnblockPIN": 3,
     "iDoDebit": 2,
 }
-_ANSWERED: Final = ("pKey",)
+_NOT_FIRST: Final = frozenset({"iAuthType", "pWriteData"})
+"""What the first step does not take: the HSM is the key's way, and values come with the second."""
+_LATER: Final = {("iWriteCard", 2): ("pKey", "pWriteData")}
+
+
+def _parameters(name: str, step: int) -> tuple[str, ...]:
+    if step == 1:
+        return tuple(each for each in _PLAIN[name] if each not in _NOT_FIRST)
+    return _LATER.get((name, step), ("pKey",))
 
 
 FUNCTIONS: Final = _PLAIN | {
-    step_name(name, step): (
-        _ANSWERED if step > 1 else tuple(each for each in _PLAIN[name] if each != "iAuthType")
-    )
+    step_name(name, step): _parameters(name, step)
     for name, steps in _STEPS.items()
     for step in range(1, steps + 1)
 }
@@ -125,9 +131,9 @@ class Driver:
 
     def iWriteCard(self, iType: int, pCardInfo: Text, pFileAddr: Text, pWriteData: Text) -> str:
         """Write the values of pWriteData to the items that pFileAddr names, in its shape."""
-        meant, files = CardInfo.parse(pCardInfo), file_addresses(pFileAddr)
-        data = file_data(pWriteData, files)
-        return self._running.run(iType, lambda desk: write_files(desk, meant, files, data))
+        writing = Writing(CardInfo.parse(pCardInfo), file_addresses(pFileAddr))
+        writing.take(pWriteData)
+        return self._running.run(iType, writing.run)
 
     # The PIN
 
@@ -185,19 +191,14 @@ class Driver:
         """`pKey`: C·D. What iReadCard gives."""
         return self._running.go_on("iReadCard", 2, pKey)
 
-    def iWriteCard_HSM_Step1(
-        self, iType: int, pCardInfo: Text, pFileAddr: Text, pWriteData: Text
-    ) -> str:
+    def iWriteCard_HSM_Step1(self, iType: int, pCardInfo: Text, pFileAddr: Text) -> str:
         """algorithm|key address|R|R|. All files under one key."""
-        meant, files = CardInfo.parse(pCardInfo), file_addresses(pFileAddr)
-        data = file_data(pWriteData, files)
-        return self._running.begin(
-            "iWriteCard", iType, lambda desk: write_files(desk, meant, files, data)
-        )
+        writing = Writing(CardInfo.parse(pCardInfo), file_addresses(pFileAddr))
+        return self._running.begin("iWriteCard", iType, writing.run, writing.take)
 
-    def iWriteCard_HSM_Step2(self, pKey: Text) -> str:
-        """`pKey`: C·D. Writes."""
-        return self._running.go_on("iWriteCard", 2, pKey)
+    def iWriteCard_HSM_Step2(self, pKey: Text, pWriteData: Text) -> str:
+        """`pKey`: C·D. Writes the values, which are all checked before the key is proven."""
+        return self._running.go_on("iWriteCard", 2, pKey, pWriteData)
 
     def iReloadPIN_HSM_Step1(self, iType: int, pCardInfo: Text) -> str:
         """algorithm|key address of PUK|R|R|"""

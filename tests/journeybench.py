@@ -267,11 +267,12 @@ class Desk(ABC):
 
     def by_hand(self, function: str, *typed: str | None, **parameters: int | str) -> str:
         """All steps of a function: the program carries each line to the centre."""
-        said = self.ok(step_name(function, 1), **parameters)
-        step = 2
-        while step_name(function, step) in FUNCTIONS:
-            pins = typed if step == 2 else ()
-            said = self.ok(step_name(function, step), *pins, pKey=self.centre(said))
+        said, step = "", 1
+        while (name := step_name(function, step)) in FUNCTIONS:
+            given = {each: parameters[each] for each in FUNCTIONS[name] if each in parameters}
+            if step > 1:
+                given["pKey"] = self.centre(said)
+            said = self.ok(name, *(typed if step == 2 else ()), **given)
             step += 1
         return said
 

@@ -195,7 +195,7 @@ def hsm_reading(desk: Desk) -> None:
         Code.HSM_NOT_NEEDED, "iReadCard_HSM_Step1", **(asked | {"pFileAddr": "DF01EF16|$"})
     )
     line = desk.ok("iReadCard_HSM_Step1", **asked)
-    desk.refused(Code.PARAMETER, "iWriteCard_HSM_Step2", pKey=desk.centre(line))
+    desk.refused(Code.PARAMETER, "iWriteCard_HSM_Step2", pKey=desk.centre(line), pWriteData=PHONED)
 
 
 def hsm_pin_reset(desk: Desk) -> None:

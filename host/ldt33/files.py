@@ -16,11 +16,11 @@ from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.hrss.spec import EfSpec, Item, items
 from apdu.wire.perso import FileKind
 from host.faults import CardMisspoke, NotFound
-from host.ldt33.addresses import Data, Named, Place, places
+from host.ldt33.addresses import Data, Named, Place, file_data, places
 from host.ldt33.codes import Code, DriverFault
 from host.ldt33.desk import Desk
 from host.ldt33.sources import Procedure, Request
-from host.ldt33.syntax import CardInfo, cut_in_two, grouped, hexadecimal
+from host.ldt33.syntax import CardInfo, Text, cut_in_two, grouped, hexadecimal
 from host.ldt33.values import (
     content_of,
     file_bytes,
@@ -76,22 +76,47 @@ def read_files(desk: Desk, meant: CardInfo, addresses: list[Named], *, with_pin:
     return grouped(told)
 
 
-def write_files(desk: Desk, meant: CardInfo, addresses: list[Named], data: Data) -> Procedure:
-    """Write these values. All are checked before the first is written; the writing itself goes
-    item by item, so a card that is pulled keeps what was written until then."""
-    desk.check(meant)
-    found = places(addresses, desk.generation)
-    tasks = tasks_of(found, writing=True, with_pin=False)
-    with cut_in_two("pWriteData", data.given):
-        values = [_checked(*each) for each in zip(found, data.files, strict=True)]
-    if desk.by_hand:
-        _one_key(tasks)
-    for task, changes in zip(tasks, values, strict=True):
-        yield from _opened(desk, task)
-        with desk.kept():
-            for change in changes:
-                _write(desk, task.place.file, change)
-    return ""
+class Writing:
+    """What iWriteCard does. The values may come before it begins, or once the key centre has
+    answered, as in iWriteCard_HSM_Step2.
+
+    All of them are checked before the first is written; the writing itself goes item by item, so
+    a card that is pulled keeps what was written until then.
+    """
+
+    def __init__(self, meant: CardInfo, addresses: list[Named]) -> None:
+        self._meant = meant
+        self._addresses = addresses
+        self._data: Data | None = None
+        self._found: list[Place] = []
+        self._changes: list[list[Change]] = []
+
+    def take(self, given: Text) -> None:
+        """The values, in the shape of pFileAddr."""
+        self._data = file_data(given, self._addresses)
+        self._check()
+
+    def run(self, desk: Desk) -> Procedure:
+        """Prove what the files want, and write."""
+        desk.check(self._meant)
+        self._found = places(self._addresses, desk.generation)
+        tasks = tasks_of(self._found, writing=True, with_pin=False)
+        self._check()
+        if desk.by_hand:
+            _one_key(tasks)
+        for at, task in enumerate(tasks):
+            yield from _opened(desk, task)
+            with desk.kept():
+                for change in self._changes[at]:
+                    _write(desk, task.place.file, change)
+        return ""
+
+    def _check(self) -> None:
+        """Once both are known: which files they are on this card, and what is to be in them."""
+        if self._data is not None and self._found:
+            with cut_in_two("pWriteData", self._data.given):
+                both = zip(self._found, self._data.files, strict=True)
+                self._changes = [_checked(*each) for each in both]
 
 
 def prove_key(desk: Desk, key: KeySpec) -> Generator[Request, Any, None]:

@@ -24,6 +24,10 @@ def step_name(function: str, step: int) -> str:
     return f"{function}_HSM_Step{step}"
 
 
+Take = Callable[[Text], None]
+"""Takes a parameter that comes with a later step than the first."""
+
+
 @dataclass
 class _Begun:
     """A function that waits for the answer to its line."""
@@ -33,6 +37,7 @@ class _Begun:
     desk: Desk
     procedure: Procedure
     request: Request
+    take: Take | None
 
     def drop(self) -> None:
         self.procedure.close()
@@ -68,14 +73,21 @@ class Running:
             finally:
                 desk.leave()
 
-    def begin(self, function: str, iType: int, procedure: Callable[[Desk], Procedure]) -> str:
-        """The first step: the line of the first request."""
+    def begin(
+        self,
+        function: str,
+        iType: int,
+        procedure: Callable[[Desk], Procedure],
+        take: Take | None = None,
+    ) -> str:
+        """The first step: the line of the first request. `take` is given what else comes with a
+        later one."""
         with _told():
             desk = self._desk(iType, by_hand=True)
             running = procedure(desk)
-            return self._step(function, 1, desk, running, lambda: next(running))
+            return self._step(function, 1, desk, running, take, lambda: next(running))
 
-    def go_on(self, function: str, step: int, pKey: Text) -> str:
+    def go_on(self, function: str, step: int, pKey: Text, more: Text | None = None) -> str:
         """A later step: the next line, or what the function gives. -14 for one out of order, or
         for an answer that is none; either way what was begun is over."""
         begun, self._begun = self._begun, None
@@ -85,14 +97,15 @@ class Running:
                     begun.drop()
                 wanted = step_name(function, step - 1)
                 raise DriverFault(Code.PARAMETER, f"{wanted} must come right before this step")
-            desk, request, running = begun.desk, begun.request, begun.procedure
-            return self._step(
-                function,
-                step,
-                desk,
-                running,
-                lambda: running.send(self._sources.answer(desk, request, decoded("pKey", pKey))),
-            )
+            desk, request, running, take = begun.desk, begun.request, begun.procedure, begun.take
+
+            def resume() -> Request:
+                if take is not None and more is not None:
+                    take(more)
+                answer = self._sources.answer(desk, request, decoded("pKey", pKey))
+                return running.send(answer)
+
+            return self._step(function, step, desk, running, take, resume)
 
     def drop(self) -> None:
         """Let go of what was begun."""
@@ -117,6 +130,7 @@ class Running:
         step: int,
         desk: Desk,
         running: Procedure,
+        take: Take | None,
         resume: Callable[[], Request],
     ) -> str:
         """Let a procedure run to its next request, and give its line, or to its end."""
@@ -130,7 +144,7 @@ class Running:
             running.close()
             desk.leave()
             raise
-        self._begun = _Begun(function, step, desk, running, request)
+        self._begun = _Begun(function, step, desk, running, request, take)
         return line
 
 

@@ -47,7 +47,7 @@ def test_every_function_goes_by_hand(generation: str) -> None:
     driver = reader.driver(NEW, psam=False, terminal="000000000042")
     driver.iReadCardBas_HSM_Step2(line(driver.iReadCardBas_HSM_Step1(1)))
     driver.iWriteCard_HSM_Step2(
-        line(driver.iWriteCard_HSM_Step1(1, info, HOUSE, "DF01EF05|1|某路1号|$"))
+        line(driver.iWriteCard_HSM_Step1(1, info, HOUSE)), "DF01EF05|1|某路1号|$"
     )
     found = driver.iReadCard_HSM_Step2(line(driver.iReadCard_HSM_Step1(1, info, HOUSE)))
     assert "DF01EF05|1|某路1号|$" == found
@@ -148,7 +148,7 @@ def test_a_key_that_the_centre_has_no_address_of_is_told() -> None:
     assert "SSSEEF07||$" == driver.iReadCard(1, 2, reader.info, "SSSEEF07|$")
     written = (1, reader.info, "DF01EF15|2A|$", "DF01EF15|21|$")
     assert Code.UNSUPPORTED == code_of(driver.iWriteCard, *written)
-    assert Code.UNSUPPORTED == code_of(driver.iWriteCard_HSM_Step1, *written)
+    assert Code.UNSUPPORTED == code_of(driver.iWriteCard_HSM_Step1, *written[:3])
 
 
 def test_a_centre_that_cannot_be_reached_or_lies_is_told() -> None:
@@ -190,7 +190,7 @@ def first_steps(driver: Driver, info: str) -> dict[str, tuple[object, ...]]:
     return {
         "iReadCardBas": (1,),
         "iReadCard": (1, info, HOUSE),
-        "iWriteCard": (1, info, HOUSE, "DF01EF05|1|x|$"),
+        "iWriteCard": (1, info, HOUSE),
         "iReloadPIN": (1, info),
         "iUnblockPIN": (1, info),
         "iDoDebit": (1, info, PAY),
@@ -203,7 +203,39 @@ LATER = [name for name in FUNCTIONS if "_HSM_Step" in name and not name.endswith
 @pytest.mark.parametrize("name", LATER)
 def test_a_step_without_the_one_before_is_refused(name: str) -> None:
     driver = Reader().driver(psam=False)
-    assert Code.PARAMETER == code_of(getattr(driver, name), "00")
+    assert Code.PARAMETER == code_of(getattr(driver, name), *answered(name, "00"))
+
+
+def answered(name: str, pKey: str | bytes) -> list[str | bytes]:
+    """What a later step is given."""
+    given: dict[str, str | bytes] = {"pKey": pKey, "pWriteData": "DF01EF05|1|x|$"}
+    return [given[each] for each in FUNCTIONS[name]]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ("DF01EF05|1|$", Code.PARAMETER),
+        ("DF01EF06|1|x|$", Code.PARAMETER),
+        ("DF01EF05|1|x|", Code.PARAMETER),
+        ("DF01EF05|123|x|$", Code.LENGTH),
+        ("DF01EF05|1|\ud800|$", Code.CHARACTER),
+        (b"DF01EF05|1|\xc8|$", Code.CHARACTER),
+    ],
+)
+def test_values_that_are_wrong_are_told_before_the_key_is_proven(
+    data: str | bytes, code: int
+) -> None:
+    reader, line = Reader(), Line()
+    driver = reader.driver(psam=False)
+    line(driver.iReadCardBas_HSM_Step1(1))
+    right = line(driver.iWriteCard_HSM_Step1(1, reader.info, HOUSE))
+    key = f"{int(right[:16], 16) ^ 1:016X}{right[16:]}"  # the card would say so
+    assert code == code_of(driver.iWriteCard_HSM_Step2, key, data)
+    assert "DF01EF05|||$" == reader.driver().iReadCard(1, 2, reader.info, HOUSE)
+    driver.iWriteCard_HSM_Step2(
+        line(driver.iWriteCard_HSM_Step1(1, reader.info, HOUSE)), "DF01EF05|1|x|$"
+    )
 
 
 @pytest.mark.parametrize("name", LATER)
@@ -217,7 +249,7 @@ def test_a_step_of_another_function_ends_what_was_begun(name: str, begun: str) -
     asked = getattr(driver, f"{begun}_HSM_Step1")(*first)
     if name == f"{begun}_HSM_Step2":
         return
-    assert Code.PARAMETER == code_of(getattr(driver, name), line(asked))
+    assert Code.PARAMETER == code_of(getattr(driver, name), *answered(name, line(asked)))
     assert Code.PARAMETER == code_of(getattr(driver, f"{begun}_HSM_Step2"), line(asked))
 
 
@@ -229,8 +261,9 @@ def test_an_answer_that_is_none_ends_what_was_begun(key: str | bytes) -> None:
         terminal = reader.driver(psam=False, terminal="000000000042")
         getattr(terminal, f"{name}_HSM_Step1")(*first)
         second = getattr(terminal, f"{name}_HSM_Step2")
-        assert code_of(second, key) in (Code.PARAMETER, Code.CHARACTER)
-        assert Code.PARAMETER == code_of(second, key)
+        given = answered(f"{name}_HSM_Step2", key)
+        assert code_of(second, *given) in (Code.PARAMETER, Code.CHARACTER)
+        assert Code.PARAMETER == code_of(second, *given)
 
 
 def test_a_new_function_drops_what_was_begun() -> None:

@@ -39,7 +39,7 @@ CALLS: dict[str, Call] = {
         line(driver.iReadCard_HSM_Step1(1, info, ONE))
     ),
     "iWriteCard by hand": lambda driver, info, line: driver.iWriteCard_HSM_Step2(
-        line(driver.iWriteCard_HSM_Step1(1, info, ONE, ONE_DATA))
+        line(driver.iWriteCard_HSM_Step1(1, info, ONE)), ONE_DATA
     ),
     "iReloadPIN by hand": lambda driver, info, line: driver.iReloadPIN_HSM_Step3(
         line(driver.iReloadPIN_HSM_Step2(line(driver.iReloadPIN_HSM_Step1(1, info))))
