@@ -141,6 +141,13 @@ class Context:
         """Whether there is such a key for one usage, seen from the current DF."""
         return self.session.directory.keeper(kid).keys.holds(kid, usage)
 
+    def random(self, length: int) -> bytes:
+        """Random bytes, or StatusError 6400 where there are none to be had."""
+        try:
+            return self.world.random(length)
+        except (OSError, NotImplementedError):  # what a system without a source of chance raises
+            raise StatusError(SW.EXECUTION_ERROR) from None
+
     def take_challenge(self) -> bytes:
         """What GET CHALLENGE gave last, 8 bytes, for one use. StatusError 6984 without one."""
         challenge, self.session.challenge = self.session.challenge, b""

@@ -137,3 +137,17 @@ def run_again(scenario: Scenario, cells: bytes) -> tuple[list[int], bytes]:
     chip = scenario.boot(flash)
     answers = [sw(chip.transmit(each)) for each in (*scenario.setup, *scenario.torn)]
     return answers, digest(bytes(flash.cells))
+
+
+def done_or_not_and_tried_again(scenario: Scenario) -> None:
+    """Wherever the command is torn, all of it has happened or nothing, each somewhere; and tried
+    again it does what it does after that."""
+    allowed = outcomes(scenario, scenario.cells())
+    again = {state: run_again(scenario, left) for state, left in allowed.items()}
+    seen = set()
+    for torn in torn_cells(scenario):
+        found = digest(torn)
+        assert found in allowed
+        assert again[found] == run_again(scenario, torn)
+        seen.add(found)
+    assert allowed.keys() == seen

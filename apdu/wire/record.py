@@ -29,7 +29,7 @@ T = TypeVar("T")
 def record(cls: type[T]) -> type[T]:
     """Make a declared layout a frozen dataclass; with a secret in it, none that can be pickled."""
     made = dataclass(frozen=True, slots=True)(cls)
-    if not all(item.repr for item in _fields(made)):
+    if not all(item.repr for item in fields_of(made)):
         made.__reduce__ = _stays  # type: ignore[method-assign,assignment]
     return made
 
@@ -61,7 +61,7 @@ class Layout:
         con = cls.declaration()
         try:
             found = con.parse(raw)
-            value = cls(**{item.name: found[item.name] for item in _fields(cls) if item.init})
+            value = cls(**{item.name: found[item.name] for item in fields_of(cls) if item.init})
         except (ConstructError, ValueError, LookupError) as error:
             raise FormatError(_sentence(cls, error)) from None
         if value.build_declared() != raw:
@@ -72,7 +72,7 @@ class Layout:
         """Build by construct alone, or FormatError."""
         from construct import ConstructError
 
-        values = {item.name: getattr(self, item.name) for item in _fields(self)}
+        values = {item.name: getattr(self, item.name) for item in fields_of(self)}
         try:
             built: bytes = self.declaration().build(values)
         except (ConstructError, ValueError, TypeError, AttributeError, OverflowError) as error:
@@ -171,13 +171,14 @@ def _declaration(cls: type[Layout]) -> Any:
 
         from apdu.wire import codecs
 
-        parts = [item.name / item.metadata["wire"].construct(codecs) for item in _fields(cls)]
+        parts = [item.name / item.metadata["wire"].construct(codecs) for item in fields_of(cls)]
         _DECLARATIONS[cls] = BitStruct(*parts) if cls._bitwise else Struct(*parts)
     return _DECLARATIONS[cls]
 
 
-def _fields(cls: Any) -> tuple[Field[Any], ...]:
-    return fields(cls)
+def fields_of(layout: Any) -> tuple[Field[Any], ...]:
+    """The fields of a layout, or of a value of one; `metadata["wire"]` has the format of each."""
+    return fields(layout)
 
 
 def _plan(cls: type[Record]) -> Plan | None:

@@ -55,10 +55,7 @@ def get_challenge(ctx: Context, _: None, __: None) -> bytes:
         raise StatusError(SW.WRONG_LENGTH)
     # Whatever comes of it, the challenge before is over.
     ctx.session.challenge = b""
-    try:
-        ctx.session.challenge = ctx.world.random(length)
-    except (OSError, NotImplementedError):  # what a system without a source of chance raises
-        raise StatusError(SW.EXECUTION_ERROR) from None
+    ctx.session.challenge = ctx.random(length)
     return ctx.session.challenge
 
 

@@ -112,7 +112,7 @@ def initialise_debit(ctx: Context, _: None, given: DebitTerms) -> bytes:
     sequence = _number(account.state.next_sequence)
     key = _key(ctx, given.key_index, KeyUsage.PURCHASE, SW.KEY_INDEX_NOT_SUPPORTED)
     spent(account.held, given.account, given.own, given.pool)
-    random = _random(ctx)
+    random = ctx.random(RANDOM)
     ctx.session.scratch = Purchase(key, sequence, random, given)
     version, algorithm = key.header.version, _algorithm(key)
     shown = _shown(account.held)
@@ -186,7 +186,7 @@ def initialise_load(ctx: Context, _: None, given: LoadTerms) -> bytes:
     sequence = _number(account.state.next_load)
     key = _key(ctx, given.key_index, KeyUsage.LOAD, SW.KEY_INDEX_NOT_SUPPORTED)
     before = known(credited(account.held, given.amount).balance) - given.amount
-    random = _random(ctx)
+    random = ctx.random(RANDOM)
     session = cryptograms.load_key(key.cipher, random, sequence)
     asked = LoadMac1Input(before, given.amount, given.terminal)
     mac1 = cryptograms.load_mac1(session, asked)
@@ -272,13 +272,6 @@ def _key(ctx: Context, kid: int, usage: KeyUsage, missing: SW) -> KeyObject:
 
 def _algorithm(key: KeyObject) -> PurchaseAlgorithm:
     return PURCHASE_ALGORITHM_OF[key.header.algorithm]
-
-
-def _random(ctx: Context) -> bytes:
-    try:
-        return ctx.world.random(RANDOM)
-    except (OSError, NotImplementedError):  # what a system without a source of chance raises
-        raise StatusError(SW.EXECUTION_ERROR) from None
 
 
 def _shown(held: Held) -> tuple[int, int, int]:

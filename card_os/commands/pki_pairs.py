@@ -152,6 +152,6 @@ def _write_public(ctx: Context, file: EfSpec, key: sm2.PublicKey) -> None:
 def _with_chance(ctx: Context, make: Callable[[sm2.Random], T]) -> T:
     """What needs random bytes; StatusError 6400 where there are none, or none of use."""
     try:
-        return make(ctx.world.random)
-    except (OSError, NotImplementedError, FormatError):
+        return make(ctx.random)
+    except FormatError:
         raise StatusError(SW.EXECUTION_ERROR) from None

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from apdu.errors import FormatError
 from apdu.wire.hrss.erased import canonical
 from apdu.wire.hrss.spec import EfSpec
 from apdu.wire.perso import FileKind
-from apdu.wire.record import Record
+from apdu.wire.record import Record, fields_of
 from host.cli.names import Shown, item_english, value_words
 from host.cli.text import spaced
 
@@ -35,9 +34,7 @@ def shown_fields(layout: type[Record], raw: bytes, words: Words) -> tuple[Shown,
     except FormatError:
         return ()
     return tuple(
-        _shown(value, field, words[field.name])
-        for field in fields(value)  # type: ignore[arg-type]
-        if field.name in words
+        _shown(value, field, words[field.name]) for field in fields_of(value) if field.name in words
     )
 
 
@@ -69,7 +66,7 @@ def _record(content: type[Record], raw: bytes, words: Words, number: int) -> Ite
     except FormatError as error:
         yield Shown("", "record", "", spaced(raw), f"raw: {str(error).partition(': ')[2]}")
         return
-    for field in fields(value):  # type: ignore[arg-type]
+    for field in fields_of(value):
         yield _shown(value, field, words.get(field.name))
 
 

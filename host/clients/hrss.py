@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, TypeVar
+from typing import Final
 
 from apdu.command import SHORT_NE
 from apdu.errors import FormatError
@@ -22,7 +22,6 @@ from apdu.wire.hrss.commands import (
     PinChange,
 )
 from apdu.wire.hrss.df01 import HOUSEHOLD, HouseholdData
-from apdu.wire.hrss.erased import canonical
 from apdu.wire.hrss.first import FirstHolderData, FirstHouseholdData
 from apdu.wire.hrss.generations import DF01, Generation, generation_of
 from apdu.wire.hrss.spec import DfSpec, EfSpec, items
@@ -52,8 +51,7 @@ from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
 from host.card import Card
 from host.faults import CardMisspoke, CardRefused, NotFound, PinBlocked, PinWrong
-
-C = TypeVar("C", bound=Record)
+from host.reading import read_as
 
 _NOT_OFFERED: Final = frozenset({SW.NOT_SUPPORTED, SW.WRONG_P1P2})
 """How a card says that it does not read all records at once."""
@@ -89,7 +87,7 @@ class HrssClient:
 
     def issuer(self) -> IssuerData:
         """SSSE EF05: identification, validity, card number. Free to read."""
-        return self._content(self.raw(ISSUER), IssuerData)
+        return read_as(IssuerData, self.raw(ISSUER))
 
     def generation(self) -> Generation:
         """Which generation the card says it is of, by its specification version in EF05."""
@@ -106,15 +104,15 @@ class HrssClient:
         """
         found = self.raw(HOLDER)
         if len(found) == FirstHolderData.byte_length():
-            return self._content(found, FirstHolderData)
-        return self._content(found, HolderData)
+            return read_as(FirstHolderData, found)
+        return read_as(HolderData, found)
 
     def household(self) -> HouseholdData | FirstHouseholdData:
         """DF01 EF05 (户籍): needs the PIN or RK1DF01. Leaves DF01 selected."""
         found = self.read(DF01, HOUSEHOLD)
         if len(found) == FirstHouseholdData.byte_length():
-            return self._content(found, FirstHouseholdData)
-        return self._content(found, HouseholdData)
+            return read_as(FirstHouseholdData, found)
+        return read_as(HouseholdData, found)
 
     # Reading: any file
 
@@ -133,24 +131,29 @@ class HrssClient:
         """
         if file.content is None or file.kind is FileKind.CYCLIC:
             raise FormatError(f"{directory.label} EF{file.sfi:02X}: has no content as a whole")
-        return self._content(self.read(directory, file), file.content)
+        return read_as(file.content, self.read(directory, file))
 
     def records(self, directory: DfSpec, file: EfSpec) -> tuple[Record, ...]:
         """The records of a ring as typed values, the newest first; none: an empty tuple."""
         if file.content is None or file.kind is not FileKind.CYCLIC:
             raise FormatError(f"{directory.label} EF{file.sfi:02X}: is no ring of records")
+        content = file.content
+        with self.card.transaction():
+            self.enter(directory)
+            return tuple(read_as(content, each) for each in self.ring(file, content))
+
+    def ring(self, file: EfSpec, content: type[Record]) -> list[bytes]:
+        """The records of a ring in the current directory, the newest first, as they are."""
         try:
-            found = self.read(directory, file)
+            found = self.raw(file)
         except NotFound as fault:
             if fault.sw != SW.RECORD_NOT_FOUND:
                 raise
-            return ()
-        size = file.content.byte_length()
+            return []
+        size = content.byte_length()
         if len(found) % size:
-            raise CardMisspoke(f"{file.content.__name__}: {len(found)} bytes are no whole records")
-        return tuple(
-            self._content(found[at : at + size], file.content) for at in range(0, len(found), size)
-        )
+            raise CardMisspoke(f"{content.__name__}: {len(found)} bytes are no whole records")
+        return [found[at : at + size] for at in range(0, len(found), size)]
 
     def item(self, file: EfSpec, tag: int) -> bytes:
         """The value of the first record with this tag in a file of the current directory."""
@@ -276,10 +279,3 @@ class HrssClient:
     def external_authenticate(self, kid: int, cryptogram: bytes, data: bytes) -> None:
         """Show a cryptogram over `data` for the last challenge; a wrong one costs a try."""
         self.card.send(EXTERNAL_AUTHENTICATE, KeyNumber(kid), ExternalData(cryptogram, data))
-
-    @staticmethod
-    def _content(found: bytes, kind: type[C]) -> C:
-        try:
-            return kind.parse(canonical(kind, found))
-        except FormatError as error:
-            raise CardMisspoke(str(error)) from None

@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from apdu.errors import FormatError
 from apdu.wire.hrss.df04 import (
     TOTALS,
     TRANSACTIONS,
@@ -13,7 +10,6 @@ from apdu.wire.hrss.df04 import (
     MedicalTransaction,
     OfflineTotals,
 )
-from apdu.wire.hrss.erased import canonical
 from apdu.wire.hrss.medical import (
     CREDIT_LOAD,
     DEBIT,
@@ -33,11 +29,9 @@ from apdu.wire.hrss.medical import (
     TransactionRef,
 )
 from apdu.wire.iso7816 import READ_RECORD, ReadMode, RecordRef
-from apdu.wire.record import Record
 from host.card import Card
-from host.faults import CardMisspoke, NotFound
-
-C = TypeVar("C", bound=Record)
+from host.faults import NotFound
+from host.reading import read_as
 
 
 class MedicalClient:
@@ -98,7 +92,7 @@ class MedicalClient:
             found = self.card.send(READ_RECORD, RecordRef(number, TRANSACTIONS.sfi), None)
         except NotFound:
             return None
-        return _content(MedicalTransaction, found)
+        return read_as(MedicalTransaction, found)
 
     def transactions(self) -> tuple[MedicalTransaction, ...]:
         """All of the log, the newest first. Needs the PIN."""
@@ -113,18 +107,11 @@ class MedicalClient:
 
     def totals(self) -> OfflineTotals:
         """What was settled off line (EF06, from 2.0 on). Needs the PIN and RK1DF04."""
-        return _content(OfflineTotals, self._money())
+        return read_as(OfflineTotals, self._money())
 
     def balance(self) -> AccountBalance:
         """The personal account (EF06, 1.0). Needs the PIN and RK1DF04."""
-        return _content(AccountBalance, self._money())
+        return read_as(AccountBalance, self._money())
 
     def _money(self) -> bytes:
         return self.card.send(READ_RECORD, RecordRef(1, TOTALS.sfi, ReadMode.ALL_FROM), None)
-
-
-def _content(kind: type[C], found: bytes) -> C:
-    try:
-        return kind.parse(canonical(kind, found))
-    except FormatError as error:
-        raise CardMisspoke(str(error)) from None

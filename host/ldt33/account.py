@@ -17,7 +17,6 @@ from apdu.wire.hrss.df04 import TRANSACTIONS
 from apdu.wire.hrss.generations import DF04
 from host.ldt33.codes import Code, DriverFault
 from host.ldt33.desk import Desk
-from host.ldt33.files import ring
 from host.ldt33.sources import Procedure, Sources
 from host.ldt33.syntax import CardInfo, PayInfo, grouped, joined
 from host.ldt33.values import content_of, record_values
@@ -57,4 +56,4 @@ def read_record(desk: Desk) -> str:
     desk.go(DF04)
     desk.show_pin()
     content = content_of(file)
-    return grouped(record_values(content, raw) for raw in ring(desk, file))
+    return grouped(record_values(content, raw) for raw in desk.client.ring(file, content))

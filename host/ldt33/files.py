@@ -159,7 +159,8 @@ def _values(desk: Desk, place: Place) -> list[str]:
             found = desk.found(file)
             return [_item_value(_item(file, tag), found.get(tag, [])) for tag in place.tags]
         case FileKind.CYCLIC:
-            records = [record_text(content_of(file), raw) for raw in ring(desk, file)]
+            content = content_of(file)
+            records = [record_text(content, raw) for raw in desk.client.ring(file, content)]
         case _:
             records = _numbered(desk, file)
     if not place.tags:
@@ -175,20 +176,6 @@ def _item_value(item: Item, found: list[bytes]) -> str:
 
 def _item(file: EfSpec, tag: int) -> Item:
     return next(item for item in items(content_of(file)) if item.tag == tag)
-
-
-def ring(desk: Desk, file: EfSpec) -> list[bytes]:
-    """The records of a ring, the newest first."""
-    try:
-        raw = desk.client.raw(file)
-    except NotFound as fault:
-        if fault.sw != SW.RECORD_NOT_FOUND:
-            raise
-        return []
-    size = content_of(file).byte_length()
-    if len(raw) % size:
-        raise CardMisspoke(f"{file.chinese}: {len(raw)} bytes are no whole records")
-    return [raw[at : at + size] for at in range(0, len(raw), size)]
 
 
 def _numbered(desk: Desk, file: EfSpec) -> list[str]:

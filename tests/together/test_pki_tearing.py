@@ -31,8 +31,8 @@ from powercuts import FaultyFlash
 from tearing import (
     Scenario,
     digest,
+    done_or_not_and_tried_again,
     outcomes,
-    run_again,
     torn_cells,
     torn_recoveries,
 )
@@ -160,15 +160,7 @@ every_scenario = pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_command_torn_anywhere_is_done_or_not_and_can_be_tried_again(
     scenario: PkiScenario,
 ) -> None:
-    allowed = outcomes(scenario, scenario.cells())
-    again = {state: run_again(scenario, left) for state, left in allowed.items()}
-    seen = set()
-    for torn in torn_cells(scenario):
-        found = digest(torn)
-        assert found in allowed
-        assert again[found] == run_again(scenario, torn)
-        seen.add(found)
-    assert allowed.keys() == seen
+    done_or_not_and_tried_again(scenario)
 
 
 @every_scenario

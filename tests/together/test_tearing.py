@@ -19,8 +19,8 @@ from powercuts import FOR_EVER, FaultyFlash, TornFlash
 from tearing import (
     Scenario,
     digest,
+    done_or_not_and_tried_again,
     outcomes,
-    run_again,
     torn_cells,
     torn_recoveries,
 )
@@ -184,15 +184,7 @@ every_scenario = pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_command_torn_anywhere_is_done_or_not_and_can_be_tried_again(
     scenario: Scenario,
 ) -> None:
-    allowed = outcomes(scenario, scenario.cells())
-    again = {state: run_again(scenario, left) for state, left in allowed.items()}
-    seen = set()
-    for torn in torn_cells(scenario):
-        found = digest(torn)
-        assert found in allowed
-        assert again[found] == run_again(scenario, torn)
-        seen.add(found)
-    assert allowed.keys() == seen
+    done_or_not_and_tried_again(scenario)
 
 
 @every_scenario

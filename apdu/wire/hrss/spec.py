@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from apdu.tlv import build as build_tlv
@@ -12,7 +12,7 @@ from apdu.wire.access import Access
 from apdu.wire.fields import Coding
 from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.perso import FileKind
-from apdu.wire.record import Record
+from apdu.wire.record import Record, fields_of
 
 R = TypeVar("R", bound=Record)
 
@@ -45,7 +45,7 @@ def items(content: type[Record]) -> tuple[Item, ...]:
     if known is not None:
         return known
     found = []
-    for field in fields(content):  # type: ignore[arg-type]
+    for field in fields_of(content):
         kind = field.metadata["wire"]
         size = content.declaration()._subcons[field.name].sizeof() // kind.count
         value = size if kind.tag is None else size - 2
@@ -58,7 +58,7 @@ def items(content: type[Record]) -> tuple[Item, ...]:
 def blank(content: type[R]) -> R:
     """What a file holds of which nothing was written: 00.. for an, b and dec, FF.. for cn."""
     values: dict[str, Any] = {}
-    for field in fields(content):  # type: ignore[arg-type]
+    for field in fields_of(content):
         kind = field.metadata["wire"]
         inside = kind.layout and (blank(kind.layout),) * kind.count
         values[field.name] = inside or kind.blank
