@@ -85,8 +85,8 @@ class Desk:
             self._dismiss(visitor)
             log.error("%s: %s", call.function, where(error))
         finally:
-            took = (perf_counter() - began) * 1000
-            log.info("%s: %d after %.0f ms", call.function, answer.code, took)
+            took = round((perf_counter() - began) * 1000)
+            log.info("%s: %d after %d ms", call.function, answer.code, took)
             if _goes_on(call, answer) and not visitor.gone:
                 loop = asyncio.get_running_loop()
                 self._lapse = loop.call_later(self._hold, self._drop, visitor)

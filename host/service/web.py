@@ -149,9 +149,9 @@ class Service:
                 response.headers["Access-Control-Allow-Origin"] = origin
                 response.headers["Vary"] = "Origin"
         known = request.match_info.route.resource  # of other addresses nothing is repeated
-        took = (perf_counter() - began) * 1000
+        took = round((perf_counter() - began) * 1000)
         log.info(
-            "%s %s: %d after %.0f ms",
+            "%s %s: %d after %d ms",
             request.method if known else "?",
             known.canonical if known else "?",
             response.status,
