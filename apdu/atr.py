@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import reduce
 from operator import xor
 from typing import Self
@@ -12,6 +13,15 @@ from apdu.errors import FormatError
 
 MAX_LENGTH = 33
 """TS and at most 32 characters."""
+
+
+class Interface(Enum):
+    """How a card gets power and commands."""
+
+    CONTACT = "contact"
+    """ISO 7816-3."""
+    CONTACTLESS = "contactless"
+    """ISO 14443. What PC/SC shows for an ATR then is made by the reader (`contactless_atr`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +113,11 @@ class Atr:
         if len(raw) > MAX_LENGTH:
             raise FormatError(f"ATR: {len(raw)} bytes, {MAX_LENGTH} at most")
         return raw
+
+
+def contactless_atr(historical: bytes) -> bytes:
+    """The ATR that a PC/SC reader makes for a card of ISO 14443 from the historical bytes of its
+    ATS, 15 at most (PC/SC part 3, 3.1.3.2.3.1). Raises FormatError for more."""
+    return bytes(
+        Atr(historical, (InterfaceBytes(protocol=0), InterfaceBytes(protocol=1), InterfaceBytes()))
+    )

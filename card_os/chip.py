@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from apdu.atr import Atr, InterfaceBytes
+from apdu.atr import Atr, Interface, InterfaceBytes, contactless_atr
 from apdu.sw import SW
-from card_os.apps.debit import DEBIT
 from card_os.apps.hrss import HRSS
+from card_os.apps.pboc.application import DEBIT, PPSE, PSE
 from card_os.apps.pki import CERTIFICATES, PKI
 from card_os.apps.psam import PSAM, PSAM_ROOT
 from card_os.apps.root import ROOT
@@ -18,7 +18,7 @@ from card_os.files.tree import Tree, format_flash, read_master
 from card_os.nvm import JOURNAL_SIZE, Flash, FlashFault, Nvm
 from card_os.world import World
 
-ROM: Final = (ROOT, HRSS, DEBIT, PKI, CERTIFICATES)
+ROM: Final = (ROOT, HRSS, DEBIT, PSE, PPSE, PKI, CERTIFICATES)
 """The applications of a social security card; the first one is the MF's."""
 PSAM_ROM: Final = (PSAM_ROOT, PSAM)
 ROMS: Final = {Mark.CARD: ROM, Mark.PSAM: PSAM_ROM}
@@ -37,6 +37,7 @@ class Chip:
         self._flash = flash
         self._world = world
         self._broken = False
+        self._interface = Interface.CONTACT
         self._start()
 
     @classmethod
@@ -58,13 +59,21 @@ class Chip:
         nvm = Nvm(self._flash)
         nvm.recover()
         names = tuple(application.name for application in self._rom)
-        tree = Tree(nvm, len(self._flash.cells), names)
-        self._ctx = Context(nvm, self._world, tree, self._rom)
+        unfinished = frozenset(each.name for each in self._rom if each.personalisation)
+        tree = Tree(nvm, len(self._flash.cells), names, unfinished)
+        self._ctx = Context(nvm, self._world, tree, self._rom, self._interface)
         historical = tree.master.historical
-        self._atr = bytes(Atr(historical, (InterfaceBytes(tb=0, tc=0),)))
+        if self._interface is Interface.CONTACTLESS:
+            self._atr = contactless_atr(historical)
+        else:
+            self._atr = bytes(Atr(historical, (InterfaceBytes(tb=0, tc=0),)))
 
-    def reset(self) -> bytes:
-        """Cold or warm reset: everything volatile is gone. Returns the ATR."""
+    def reset(self, interface: Interface = Interface.CONTACT) -> bytes:
+        """Cold or warm reset, or coming into a reader's field: everything volatile is gone.
+
+        Returns the ATR; that of a contactless card is what a reader would make of it.
+        """
+        self._interface = interface
         self._restart()
         return self._atr
 

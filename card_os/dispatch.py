@@ -23,13 +23,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from apdu import cla as class_byte
+from apdu.atr import Interface
 from apdu.command import SHORT_NE, decode
 from apdu.errors import FormatError, StatusError
 from apdu.flow import OK, deliver
-from apdu.messaging import Messaging
 from apdu.sw import SW
 from apdu.wire.form import NOTHING, RAW, CommandForm
 from apdu.wire.hrss.commands import CRYPTOGRAM
@@ -83,21 +83,36 @@ class Context:
 
     target: ElementaryFile
 
-    def __init__(self, nvm: Nvm, world: World, tree: Tree, rom: tuple[Application, ...]) -> None:
+    def __init__(
+        self,
+        nvm: Nvm,
+        world: World,
+        tree: Tree,
+        rom: tuple[Application, ...],
+        interface: Interface = Interface.CONTACT,
+    ) -> None:
         self.nvm = nvm
         self.world = world
         self.tree = tree
         self._rom = {application.name: application for application in rom}
         self.ne = 0
-        self.session = Session(tree.mf, tree.master.life)
+        self.session = Session(tree.mf, tree.master.life, interface)
         self._begin(tree.mf)
 
     def _begin(self, directory: Directory) -> None:
-        application = self._rom[directory.root.header.name]
+        application = self.application(directory)
         self.table = application.commands.entries
         """The commands of the selected application."""
         self.messaging = application.messaging
         self.session.scratch = self._idle = application.scratch
+
+    def application(self, directory: Directory) -> Application:
+        """What answers in a directory, at this time of its life."""
+        root = directory.root
+        application = self._rom[root.header.name]
+        if root.life is Life.INITIALISATION:
+            return application.personalisation or application
+        return application
 
     def enter(self, directory: Directory, *, fresh: bool) -> None:
         """Make a directory current. Another application, or `fresh`: nothing stays proven."""
@@ -183,6 +198,13 @@ class Entry:
     """Whether it may come without secure messaging."""
 
 
+class Opening(Protocol):
+    """The chip's half of secure messaging, for one command."""
+
+    def open(self, header: bytes, sent: bytes, *, enciphered: bool = False) -> bytes:
+        """The data that was protected, or StatusError 6987 or 6988."""
+
+
 class CommandTable:
     """The commands of an application. Tables are put together from tables."""
 
@@ -242,8 +264,13 @@ class Application:
     label: str
     name: bytes
     commands: CommandTable
-    messaging: Callable[[Context, CommandForm[Any, Any, Any]], Messaging] | None = None
+    messaging: Callable[[Context, CommandForm[Any, Any, Any]], Opening] | None = None
     scratch: Any = None
+    fci: Callable[[Context, Directory], bytes] | None = None
+    """What SELECT answers for its DF, or StatusError 6A82 where it is not to be found. None: the
+    FCI that the DF was created with."""
+    personalisation: Application | None = None
+    """What answers in its place until it is personalised; its DF is born in initialisation."""
 
 
 def answer(ctx: Context, raw: bytes) -> bytes:

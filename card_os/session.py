@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import IntFlag
 from typing import Any, Final
 
+from apdu.atr import Interface
 from apdu.flow import Incoming
 from apdu.wire.perso import Life
 from card_os.access import NOTHING_PROVEN, SecurityStatus, without_local
@@ -22,6 +23,8 @@ class Stage(IntFlag):
     BLOCKED = 4
     """In use, but the selected application is blocked."""
     TERMINATED = 8
+    PERSONALISATION = 16
+    """In use, but the selected application is still being personalised."""
 
 
 IN_USE: Final = Stage.INITIALISATION | Stage.OPERATIONAL
@@ -40,13 +43,15 @@ class Session:
         "directory",
         "file",
         "incoming",
+        "interface",
         "pending",
         "scratch",
         "stage",
         "status",
     )
 
-    def __init__(self, directory: Directory, life: Life) -> None:
+    def __init__(self, directory: Directory, life: Life, interface: Interface) -> None:
+        self.interface = interface
         self.pending = b""
         """What waits for GET RESPONSE."""
         self.incoming = Incoming()
@@ -73,5 +78,7 @@ class Session:
             self.stage = _STAGES[life]
         elif directory.effective is Life.ACTIVATED:
             self.stage = int(Stage.OPERATIONAL)
+        elif directory.effective is Life.INITIALISATION:
+            self.stage = int(Stage.PERSONALISATION)
         else:
             self.stage = int(Stage.BLOCKED)

@@ -25,7 +25,7 @@ from apdu.wire.access import (
     any_of,
 )
 from apdu.wire.hrss.application import RID, SSSE_NAME
-from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
+from apdu.wire.pboc.application import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
 
 MF_FID, SSSE_FID = 0x3F00, 0xDDF1

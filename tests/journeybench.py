@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 from journeytape import ANSWER, CARD, COMMAND, LATE, POWER, UNHEARD, Entry, Line, Remark
 
+from apdu.atr import Interface
 from apdu.crypto.suites import SUITES
 from apdu.wire.hrss.generations import GENERATIONS
 from card_os.chip import Chip
@@ -153,7 +154,7 @@ class Slot:
         assert self._empty
         self._empty = False
 
-    def reset(self) -> bytes:
+    def reset(self, interface: Interface = Interface.CONTACT) -> bytes:
         self._occupied()
         return self._wire.reset(self._name)
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from benchplan import DIRECTORIES, FILES, MF_FID, BenchDirectory, BenchFile, noise, path_to
+from neighbour import NEIGHBOUR
 
 from apdu.tlv import SimpleTlv, build_simple
 from apdu.wire.access import (
@@ -31,7 +32,7 @@ from apdu.wire.iso7816 import (
     PinRef,
     Selection,
 )
-from apdu.wire.pboc import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.perso import (
     ACTIVATE_FILE,
     CREATE_FILE,
@@ -43,7 +44,6 @@ from apdu.wire.perso import (
     KeyRef,
     KeyUsage,
 )
-from card_os.apps.debit import DEBIT
 from card_os.apps.hrss import HRSS
 from card_os.apps.root import ROOT
 from card_os.chip import Chip
@@ -117,7 +117,7 @@ def prove(ctx: Context, ref: KeyRef, _: None) -> None:
 BENCH_ROM = (
     ROOT,
     Application("HRSS", SSSE_NAME, CommandTable(HRSS.commands, _proofs)),
-    DEBIT,
+    NEIGHBOUR,
 )
 
 

@@ -65,6 +65,16 @@ class KeyUsage(IntEnum):
     """DLK."""
     TAC = 0x08
     """Transaction authorisation cryptogram (DTK)."""
+    CRYPTOGRAM = 0x09
+    """Payment cryptograms and issuer authentication (UDK-AC)."""
+    SCRIPT_MAC = 0x0A
+    """MAC of issuer scripts, and of issuer discretionary data (UDK-MAC)."""
+    SCRIPT_ENCIPHERMENT = 0x0B
+    """Encipherment of PINs in issuer scripts (UDK-ENC)."""
+    CHANNEL_ENC = 0x10
+    """The secure channel of personalisation: its keys ENC, MAC and DEK."""
+    CHANNEL_MAC = 0x11
+    CHANNEL_DEK = 0x12
     DERIVATION = 0x20
     """A master key in a PSAM: cards' keys are derived from it, nothing else."""
     PIN = 0x3A

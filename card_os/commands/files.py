@@ -34,7 +34,9 @@ from card_os.session import IN_USE, Stage
 
 Target = RecordRef | RecordTarget | PreviousTarget | AppendTarget | Offset | SfiOffset
 
-commands = CommandTable()
+selection = CommandTable()
+"""SELECT, and GET RESPONSE: every application has them."""
+access = CommandTable()
 
 # Members of enumerations, looked up once: this is the path of every SELECT and READ RECORD.
 _BY_NAME, _FCI, _NUMBER = By.NAME, Answer.FCI, ReadMode.NUMBER
@@ -52,25 +54,30 @@ def updating(ctx: Context, ref: Target) -> Rule:
     return ctx.aim(ref.sfi).update_rule
 
 
-@commands.on(SELECT, life=IN_USE | Stage.BLOCKED)
-def select(ctx: Context, selection: Selection, data: bytes) -> bytes | None:
+_ALWAYS = IN_USE | Stage.BLOCKED | Stage.PERSONALISATION
+
+
+@selection.on(SELECT, life=_ALWAYS)
+def select(ctx: Context, how: Selection, data: bytes) -> bytes | None:
     """A DF selected by name begins its application anew; another way in keeps what was proven
     as long as it stays inside the application. What cannot be found changes nothing."""
-    directory, file = find(ctx.tree, ctx.session.directory, selection, data)
+    directory, file = find(ctx.tree, ctx.session.directory, how, data)
     life = directory.effective
     if life is _TERMINATED:
         raise StatusError(SW.PERMANENTLY_BLOCKED)
+    named = ctx.application(directory).fci if directory is directory.root else None
+    fci = directory.header.fci if named is None else named(ctx, directory)
     if file is None or directory is not ctx.session.directory:
-        ctx.enter(directory, fresh=selection.by is _BY_NAME)
+        ctx.enter(directory, fresh=how.by is _BY_NAME)
     ctx.session.file = file
-    wanted = selection.answer is _FCI and file is None
-    fci = directory.header.fci if wanted else b""
+    if how.answer is not _FCI or file is not None:
+        fci = b""
     if life is _DEACTIVATED or (file is not None and file.life is _DEACTIVATED):
         raise StatusError(SW.FILE_DEACTIVATED, fci)
     return fci
 
 
-@commands.on(READ_RECORD, access=reading)
+@access.on(READ_RECORD, access=reading)
 def read_record(ctx: Context, ref: RecordRef, _: None) -> bytes:
     file = ctx.session.file = ctx.target
     mode = ref.mode
@@ -81,7 +88,7 @@ def read_record(ctx: Context, ref: RecordRef, _: None) -> bytes:
     return file.all_from(ref.p1)
 
 
-@commands.on(UPDATE_RECORD, access=updating, messaging=Protection.OPTIONAL)
+@access.on(UPDATE_RECORD, access=updating, messaging=Protection.OPTIONAL)
 def update_record(ctx: Context, ref: RecordTarget | PreviousTarget, data: bytes) -> None:
     file = ctx.session.file = ctx.target
     if isinstance(ref, PreviousTarget):
@@ -92,13 +99,13 @@ def update_record(ctx: Context, ref: RecordTarget | PreviousTarget, data: bytes)
         file.update(file.number_of(ref.p1), data)
 
 
-@commands.on(APPEND_RECORD, access=updating, messaging=Protection.OPTIONAL)
+@access.on(APPEND_RECORD, access=updating, messaging=Protection.OPTIONAL)
 def append_record(ctx: Context, _: AppendTarget, data: bytes) -> None:
     ctx.session.file = ctx.target
     ctx.target.append(data)
 
 
-@commands.on(READ_BINARY, access=reading)
+@access.on(READ_BINARY, access=reading)
 def read_binary(ctx: Context, ref: Offset | SfiOffset, _: None) -> bytes:
     file = ctx.session.file = ctx.target
     found = file.read_binary(ref.offset, ctx.ne)
@@ -107,13 +114,13 @@ def read_binary(ctx: Context, ref: Offset | SfiOffset, _: None) -> bytes:
     return found
 
 
-@commands.on(UPDATE_BINARY, access=updating, messaging=Protection.OPTIONAL)
+@access.on(UPDATE_BINARY, access=updating, messaging=Protection.OPTIONAL)
 def update_binary(ctx: Context, ref: Offset | SfiOffset, data: bytes) -> None:
     file = ctx.session.file = ctx.target
     file.update_binary(ref.offset, data)
 
 
-@commands.on(GET_RESPONSE, life=IN_USE | Stage.BLOCKED)
+@selection.on(GET_RESPONSE, life=_ALWAYS)
 def get_response(ctx: Context, _: None, __: None) -> bytes:
     """Hand out what waits, each byte once. A length that is too long is told the right one."""
     waiting = ctx.session.pending
@@ -123,3 +130,6 @@ def get_response(ctx: Context, _: None, __: None) -> bytes:
         raise StatusError(SW.WRONG_LE | len(waiting))
     ctx.session.pending = b""
     return waiting
+
+
+commands = CommandTable(selection, access)

@@ -7,7 +7,7 @@ Objects are only ever added, each in one atomic step; `mount` walks them in orde
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
@@ -51,6 +51,7 @@ class Directory:
         "keys",
         "life",
         "life_at",
+        "made",
         "number",
         "parent",
         "pins",
@@ -80,6 +81,9 @@ class Directory:
         self.by_sfi: dict[int, ElementaryFile] = {}
         self.pins: dict[int, PinObject] = {}
         self.keys = KeyStore()
+        self.made: Any = None
+        """What the application made of its files, kept while there is power. Whoever changes one
+        of them sets it to None."""
 
     def depth(self) -> int:
         """1 for the MF, one more for each level below."""
@@ -136,12 +140,20 @@ class Tree:
     """All of a chip's objects, mounted.
 
     `applications`: the DF names with which an application begins, that of the MF first.
+    `unfinished`: those of them whose DF is born in initialisation, to be personalised by itself.
     """
 
-    def __init__(self, nvm: Nvm, size: int, applications: tuple[bytes, ...]) -> None:
+    def __init__(
+        self,
+        nvm: Nvm,
+        size: int,
+        applications: tuple[bytes, ...],
+        unfinished: frozenset[bytes] = frozenset(),
+    ) -> None:
         self._nvm = nvm
         self._size = size
         self._applications = applications
+        self._unfinished = unfinished
         self.mount()
 
     def mount(self) -> None:
@@ -231,7 +243,8 @@ class Tree:
             raise StatusError(SW.NO_SPACE)
         if is_df and owner.depth() == MAX_DEPTH:
             raise StatusError(SW.NO_SPACE)
-        self._add(ObjectKind.FILE, owner, bytes(header), bytes(size))
+        life = Life.INITIALISATION if header.name in self._unfinished else Life.ACTIVATED
+        self._add(ObjectKind.FILE, owner, bytes(header), bytes(size), life)
         return owner.children[header.fid] if is_df else owner.by_fid[header.fid]
 
     def add_secret(self, owner: Directory, reference: int, block: KeyBlock, scope: int = 0) -> None:
@@ -256,9 +269,16 @@ class Tree:
         body = store.body(block.value, block.limit)
         self._add(ObjectKind.SECRET, owner, bytes(header), body)
 
-    def _add(self, kind: ObjectKind, owner: Directory, header: bytes, body: bytes) -> None:
+    def _add(
+        self,
+        kind: ObjectKind,
+        owner: Directory,
+        header: bytes,
+        body: bytes,
+        life: Life = Life.ACTIVATED,
+    ) -> None:
         check = object_check(kind, owner.number, header, len(body))
-        head = ObjectHead(kind, owner.number, len(header), len(body), check, Life.ACTIVATED)
+        head = ObjectHead(kind, owner.number, len(header), len(body), check, life)
         raw = bytes(head) + header
         at = self.master.end
         end = at + len(raw) + len(body)

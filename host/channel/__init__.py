@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+from apdu.atr import Interface
 from apdu.errors import FormatError
 from host.faults import CardMisspoke
 
@@ -22,6 +23,8 @@ class Channel(ABC):
 
     atr: bytes
     """The answer to the last reset, TS first."""
+    interface: Interface = Interface.CONTACT
+    """How the card is reached; a contactless one has other names and other data."""
     le_with_data: bool = True
     """Whether a command may carry both data and Le; over T=0 it may not (ISO 7816-3 12.2.4)."""
 

@@ -17,7 +17,7 @@ from apdu.wire.fields import Coding
 from apdu.wire.hrss.application import MF_FID
 from apdu.wire.hrss.generations import DIRECTORIES, SSSE
 from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
-from apdu.wire.pboc import DEBIT_AID, DEBIT_FID
+from apdu.wire.pboc.application import DEBIT_AID, DEBIT_FID
 from apdu.wire.perso import FileKind
 from apdu.wire.pki import (
     CERTIFICATES_FID,

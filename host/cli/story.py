@@ -14,7 +14,7 @@ from apdu.sw import SW
 from apdu.wire.hrss.application import INITIAL_PIN, PIN_TRIES
 from apdu.wire.hrss.generations import SSSE
 from apdu.wire.iso7816 import READ_RECORD, RecordRef
-from apdu.wire.pboc import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.perso import ACTIVATE_FILE
 from host.cli.purchase_story import PURCHASE
 from host.cli.stage import Script, Stage, refused, require

@@ -24,9 +24,11 @@ from card_os.world import World, seeded
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.holder import Holder
+from host.issuer.profile import shipped_profile
 from host.keys import MemoryKeys
 from host.psam_region import NATION, NATIONAL, PsamRegion, region_named
 from host.terminal.personalise import personalise
+from host.terminal.personalise_debit import personalise_debit
 from host.terminal.personalise_psam import personalise_psam
 
 TEST_HOLDER: Final = Holder(
@@ -67,10 +69,12 @@ def issue(
     generation: Generation = SECOND,
     keys: MemoryKeys | None = None,
 ) -> Card:
-    """Personalise a blank chip for a holder with test keys."""
+    """Personalise a blank chip for a holder with test keys, and its debit application as the
+    published test card."""
     card = Card(MemoryChannel(chip))
     keys = keys or MemoryKeys(suite=SUITES[generation.algorithm])
     personalise(card, holder, keys, generation)
+    personalise_debit(card, shipped_profile())
     return card
 
 

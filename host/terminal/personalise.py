@@ -6,7 +6,6 @@ Everything goes through the chip's own commands; this file never sees its memory
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
 from apdu.crypto.suite import Suite
@@ -36,7 +35,19 @@ from apdu.wire.iso7816 import (
     Offset,
     Selection,
 )
-from apdu.wire.pboc import DEBIT_AID, DEBIT_FID, account_record, debit_fci
+from apdu.wire.pboc.application import (
+    DEBIT_AID,
+    DEBIT_FID,
+    DIRECTORY_SFI,
+    PPSE_FID,
+    PPSE_NAME,
+    PSE_FID,
+    PSE_NAME,
+    directory_entry,
+    directory_record,
+    ppse_fci,
+    pse_fci,
+)
 from apdu.wire.perso import (
     ACTIVATE_FILE,
     CREATE_FILE,
@@ -56,7 +67,6 @@ from host.terminal.personalise_pki import create_pki_application
 
 KEY_TRIES: Final = 15
 """Wrong authentications until a key is blocked."""
-_DEBIT_SFI: Final = 1
 
 
 def personalise(
@@ -84,7 +94,7 @@ def personalise(
             for file in directory.files:
                 _create_file(card, file, contents)
         _go(card, MF_FID)
-        _create_bank_application(card, holder)
+        _create_bank_applications(card)
         _go(card, MF_FID)
         if generation is THIRD:
             create_pki_application(card, keys, holder.region, unique)
@@ -140,30 +150,33 @@ def _create_file(card: Card, file: EfSpec, contents: Contents) -> None:
         card.send(UPDATE_BINARY, Offset(0), content)
 
 
-def _create_bank_application(card: Card, holder: Holder) -> None:
-    """A debit application with an account record, so that there is a neighbour to keep out."""
-    record = account_record(expires=f"{_last_day(holder.expiry_date):%y%m%d}")
-    card.send(
-        CREATE_FILE,
-        None,
-        FileHeader(FileKind.DF, DEBIT_FID, NEVER, NEVER, name=DEBIT_AID, fci=debit_fci()),
-    )
+def _create_bank_applications(card: Card) -> None:
+    """The bank's application, still without data, and the two directories that list it.
+
+    The bank personalises it by itself, on the sealed card (`host.terminal.personalise_debit`).
+    """
+    entry = directory_entry()
+    _create_named(card, DEBIT_FID, DEBIT_AID, b"")
+    _go(card, MF_FID)
+    _create_named(card, PPSE_FID, PPSE_NAME, ppse_fci(entry))
+    _go(card, MF_FID)
+    _create_named(card, PSE_FID, PSE_NAME, pse_fci())
+    record = directory_record(entry)
     card.send(
         CREATE_FILE,
         None,
         FileHeader(
             FileKind.LINEAR_VARIABLE,
-            0xEF00 | _DEBIT_SFI,
+            0xEF00 | DIRECTORY_SFI,
             ALWAYS,
             NEVER,
-            _DEBIT_SFI,
+            DIRECTORY_SFI,
             len(record),
             records=1,
         ),
     )
-    card.send(APPEND_RECORD, AppendTarget(_DEBIT_SFI), record)
+    card.send(APPEND_RECORD, AppendTarget(DIRECTORY_SFI), record)
 
 
-def _last_day(day: date) -> date:
-    """Two-digit years end with 2099."""
-    return min(day, date(2099, 12, 31))
+def _create_named(card: Card, fid: int, name: bytes, fci: bytes) -> None:
+    card.send(CREATE_FILE, None, FileHeader(FileKind.DF, fid, NEVER, NEVER, name=name, fci=fci))

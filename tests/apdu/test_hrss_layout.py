@@ -21,7 +21,6 @@ from apdu.wire.hrss.generations import DIRECTORIES, SSSE
 from apdu.wire.hrss.keys import TABLES
 from apdu.wire.hrss.spec import items
 from apdu.wire.hrss.ssse import EXTENSION_BYTES, NAME_BYTES, HolderData, IssuerData, split_name
-from apdu.wire.pboc import DEBIT_AID, TEST_PAN, account_record, debit_fci
 from apdu.wire.perso import FileKind
 from apdu.wire.record import Record
 
@@ -232,23 +231,3 @@ def test_a_directory_answers_with_its_name() -> None:
         name = template.find(0x84)
         assert 0x6F == template.tag
         assert name is not None and directory.name == name.value
-
-
-def test_the_bank_application_answers_in_the_shape_of_a_published_card() -> None:
-    (mine,) = parse(debit_fci())
-    (theirs,) = parse(bytes.fromhex(published("pboc-04")["hex"]))
-    name, proprietary = mine.find(0x84), mine.find(0xA5)
-    model = theirs.find(0xA5)
-    assert name is not None and DEBIT_AID == name.value
-    assert proprietary is not None and model is not None
-    for item in proprietary.children:
-        assert model.find(item.tag) == item
-    absent = {item.tag for item in model.children} - {item.tag for item in proprietary.children}
-    assert {0x9F38, 0xBF0C} == absent  # PDOL and issuer data: not in this first cut
-
-
-@pytest.mark.parametrize("pan", [TEST_PAN, "622800010000111"])
-def test_the_account_record_holds_the_pan_filled_with_f(pan: str) -> None:
-    (template,) = parse(account_record(pan))
-    number = template.find(0x5A)
-    assert number is not None and pan == number.value.hex().upper().rstrip("F")

@@ -39,7 +39,7 @@ from apdu.wire.iso7816 import (
     RecordTarget,
     SfiOffset,
 )
-from apdu.wire.pboc import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.perso import (
     ACTIVATE_FILE,
     CREATE_FILE,

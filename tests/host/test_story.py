@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_holder import holders
 
+from apdu.atr import Interface
 from apdu.trace import Exchange
 from apdu.wire.iso7816 import GET_CHALLENGE
 from card_os.chip import Chip
@@ -40,8 +41,8 @@ class Liar:
     chip: Chip
     lies: list[tuple[bytes, bytes]]
 
-    def reset(self) -> bytes:
-        return self.chip.reset()
+    def reset(self, interface: Interface = Interface.CONTACT) -> bytes:
+        return self.chip.reset(interface)
 
     def transmit(self, command: bytes) -> bytes:
         truth = self.chip.transmit(command)

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from books import VECTORS
 
+from apdu.atr import Interface
 from apdu.errors import FormatError
 from apdu.trace import Exchange, write
 from apdu.wire.hrss.application import INITIAL_PIN, SSSE_NAME
 from apdu.wire.iso7816 import GET_CHALLENGE, READ_RECORD, SELECT, RecordRef, Selection
-from apdu.wire.pboc import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_HOLDER, issue_test_card
@@ -78,8 +79,8 @@ class Tape:
         self._transmit = transmit
         self.taken: list[Exchange] = []
 
-    def reset(self) -> bytes:
-        return issue_test_card(seed=7).reset()
+    def reset(self, interface: Interface = Interface.CONTACT) -> bytes:
+        return issue_test_card(seed=7).reset(interface)
 
     def transmit(self, command: bytes, /) -> bytes:
         answer = self._transmit(command)

@@ -23,6 +23,7 @@ from benchplan import (
     path_to,
     root_of,
 )
+from neighbour import NEIGHBOUR
 from testbench import (
     PROVE,
     SELECT_DEBIT,
@@ -62,9 +63,8 @@ from apdu.wire.iso7816 import (
     Selection,
     SfiOffset,
 )
-from apdu.wire.pboc import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.perso import KeyRef
-from card_os.apps.debit import DEBIT
 from card_os.apps.hrss import HRSS
 from card_os.apps.root import ROOT
 from card_os.chip import Chip
@@ -261,7 +261,7 @@ def with_peek(application: Application) -> Application:
     return Application(application.label, application.name, table)
 
 
-PEEKING_ROM = tuple(map(with_peek, (ROOT, HRSS, DEBIT)))
+PEEKING_ROM = tuple(map(with_peek, (ROOT, HRSS, NEIGHBOUR)))
 
 
 @pytest.mark.parametrize("start", BY_LABEL)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bank's application, in its first cut: it is there, and answers for itself alone."""
+"""A second application for chips on the bench: under the bank's name, with commands of files alone.
+
+What an application may do to another one does not depend on what either is for.
+"""
 
 from __future__ import annotations
 
-from apdu.wire.pboc import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID
 from card_os.commands import administration, authentication, files
 from card_os.dispatch import Application, CommandTable
 
-DEBIT = Application(
-    "DEBIT",
+NEIGHBOUR = Application(
+    "NEIGHBOUR",
     DEBIT_AID,
     CommandTable(files.commands, authentication.challenge, administration.commands),
 )

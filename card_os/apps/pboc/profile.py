@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the chip makes of its data groups: read once, then only sliced.
+
+The profile is kept with the directory while there is power, and made anew when a group changes
+(`directory.made` is None then).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from apdu.dol import Slice, offsets
+from apdu.errors import FormatError, StatusError
+from apdu.sw import SW
+from apdu.tlv import Tlv, find, parse
+from apdu.wire.pboc import tags
+from apdu.wire.pboc.amounts import amount_of
+from apdu.wire.pboc.answers import LogEntry, parse_afl
+from apdu.wire.pboc.groups import (
+    CONTACT_FCI,
+    CONTACT_IADS,
+    CONTACTLESS_FCI,
+    PARAMETERS,
+    WAYS,
+    Way,
+)
+from apdu.wire.perso import Algorithm
+from card_os.apps.pboc.groups import read_group
+from card_os.files.tree import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class DataList:
+    """A data object list of the card's own: where each element lies in what the terminal sends."""
+
+    places: Mapping[int, Slice]
+    length: int
+    """Bytes of data that the list asks for."""
+
+    @classmethod
+    def of(cls, dol: bytes) -> DataList:
+        """Raises FormatError for a list that is broken or names a tag twice."""
+        places = offsets(dol)
+        return cls(places, sum(each.length for each in places.values()))
+
+    def value(self, tag: int, data: bytes) -> bytes:
+        """An element of the data; empty when the list does not ask for it."""
+        place = self.places.get(tag)
+        return data[place.at : place.at + place.length] if place else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way that a transaction may go, under one algorithm."""
+
+    way: Way
+    algorithm: Algorithm
+    aip: int
+    afl: bytes
+    iad: bytes
+    """Template of 9F10: the CVR in it is written over at run time."""
+    elements: Mapping[int, bytes]
+    """What stands in the records that the AFL names, by tag."""
+    cdol1: DataList
+    cdol2: DataList
+    ddol: DataList
+    last: tuple[int, int]
+    """SFI and number of the last record; 0, 0 where no record is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that the application was personalised with, but for its secrets."""
+
+    contact_fci: bytes
+    contactless_fci: bytes
+    contact_pdol: DataList
+    contactless_pdol: DataList
+    routes: Mapping[tuple[Algorithm, Way], Route]
+    parameters: Mapping[int, bytes]
+    """The application's own elements (groups 0D01 and 0E01), as they are now."""
+    places: Mapping[int, tuple[int, int]]
+    """Where a parameter's value stands: its group, and the offset in that."""
+
+    def amount(self, tag: int) -> int | None:
+        """A parameter that is an amount or another number in BCD; None when the card has none."""
+        value = self.parameters.get(tag)
+        return None if value is None else amount_of(value)
+
+    def number(self, tag: int) -> int | None:
+        """A parameter that is a number in binary; None when the card has none."""
+        value = self.parameters.get(tag)
+        return None if value is None else int.from_bytes(value)
+
+    def log_entry(self, tag: int) -> LogEntry | None:
+        """Where a log is (9F4D, DF4D), as the FCI says; None when the card has none."""
+        for fci in (self.contact_fci, self.contactless_fci):
+            found = _in_fci(fci, tags.FCI_DISCRETIONARY, tag)
+            if found is not None:
+                return LogEntry.parse(found)
+        return None
+
+    def log_format(self, tag: int) -> DataList | None:
+        """What a record of a log holds (9F4F, DF4F); None when the card does not say."""
+        value = self.parameters.get(tag)
+        return None if value is None else DataList.of(value)
+
+    def bits(self, tag: int) -> int:
+        """A parameter that is bits; no bit when the card has none."""
+        return int.from_bytes(self.parameters.get(tag, b""))
+
+
+_EMPTY: Final = DataList({}, 0)
+
+
+def profile_of(directory: Directory) -> Profile:
+    """The profile of the application in this directory.
+
+    Raises StatusError 6985 when its groups are not whole: it is not personalised then.
+    """
+    made: Profile | None = directory.made
+    if made is None:
+        try:
+            made = directory.made = _read(directory)
+        except FormatError:
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED) from None
+    return made
+
+
+def _read(directory: Directory) -> Profile:
+    contact = read_group(directory, CONTACT_FCI) or b""
+    contactless = read_group(directory, CONTACTLESS_FCI) or b""
+    parameters: dict[int, bytes] = {}
+    places: dict[int, tuple[int, int]] = {}
+    for number in PARAMETERS:
+        at = 0
+        for item in parse(read_group(directory, number) or b""):
+            if item.tag in parameters:
+                raise FormatError(f"group {number:04X}: tag {item.tag:X} is there twice")
+            end = at + len(bytes(item))
+            parameters[item.tag] = item.value
+            places[item.tag] = (number, end - len(item.value))
+            at = end
+    routes = {
+        (algorithm, way): _route(directory, algorithm, way, group)
+        for (algorithm, way), number in WAYS.items()
+        if (group := read_group(directory, number)) is not None
+    }
+    return Profile(
+        contact, contactless, _pdol(contact), _pdol(contactless), routes, parameters, places
+    )
+
+
+def _pdol(fci: bytes) -> DataList:
+    """The PDOL in an FCI; without one nothing is asked for."""
+    found = _in_fci(fci, tags.PDOL)
+    return _EMPTY if found is None else DataList.of(found)
+
+
+def _in_fci(fci: bytes, *path: int) -> bytes | None:
+    """A value in an FCI, by the tags that lead to it from its proprietary template."""
+    found = find(parse(fci), tags.FCI_TEMPLATE)
+    for tag in (tags.FCI_PROPRIETARY, *path):
+        found = found and found.find(tag)
+    return None if found is None else found.value
+
+
+def _route(directory: Directory, algorithm: Algorithm, way: Way, group: bytes) -> Route:
+    given = {item.tag: item.value for item in parse(group)}
+    afl = given.get(tags.AFL, b"")
+    iad = given.get(tags.IAD)
+    if iad is None:
+        template = parse(read_group(directory, CONTACT_IADS[algorithm]) or b"")
+        found = find(template, tags.IAD)
+        iad = found.value if found else b""
+    entries = parse_afl(afl) if afl else ()
+    elements: dict[int, bytes] = {}
+    for entry in entries:
+        for number in range(entry.first, entry.last + 1):
+            for item in _inside(read_group(directory, entry.sfi << 8 | number) or b""):
+                elements[item.tag] = item.value
+    last = (entries[-1].sfi, entries[-1].last) if entries else (0, 0)
+    aip = int.from_bytes(given.get(tags.AIP, b""))
+    return Route(
+        way,
+        algorithm,
+        aip,
+        afl,
+        iad,
+        elements,
+        DataList.of(elements.get(tags.CDOL1, b"")),
+        DataList.of(elements.get(tags.CDOL2, b"")),
+        DataList.of(elements.get(tags.DDOL, b"")),
+        last,
+    )
+
+
+def _inside(record: bytes) -> tuple[Tlv, ...]:
+    """What stands in a record's template 70."""
+    template = find(parse(record), tags.RECORD_TEMPLATE)
+    return template.children if template else ()
