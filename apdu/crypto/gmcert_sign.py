@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The making of what `gmcert` checks: certificates under SM2, and a card's signatures.
 
-A card signs with `sign_dynamic`; the rest is for issuers and the authorities of test keys.
+A card signs with `sign_dynamic` and `sign_combined`; the rest is for issuers and the authorities
+of test keys.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from apdu.crypto import sm2
+from apdu.crypto import sm2, sm3
 from apdu.crypto.certified import numbered
 from apdu.crypto.gmcert import CaKey
 from apdu.errors import FormatError
@@ -79,6 +80,24 @@ def sign_dynamic(
     """
     numbered(data)
     return _signed(icc, Sm2DynamicSignature(bytes(data), _NO_SIGNATURE), random, terminal)
+
+
+def sign_combined(
+    icc: sm2.PrivateKey,
+    number: bytes,
+    cid: int,
+    ac: bytes,
+    transaction: bytes,
+    terminal: bytes,
+    random: sm2.Random,
+) -> bytes:
+    """9F4B of CDA (profile choice `sm-cda`). `number`: of the card. `ac`: 8 bytes.
+
+    `transaction`: what `transaction_data` makes of the transaction as the card saw it. `terminal`:
+    its unpredictable number.
+    """
+    data = Sm2CombinedData(number, cid, ac, sm3.digest(transaction))
+    return sign_dynamic(icc, data, terminal, random)
 
 
 def _signed(key: sm2.PrivateKey, unsigned: Record, random: sm2.Random, *beside: bytes) -> bytes:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The making of what offline data authentication checks: certificates, and a card's signatures.
 
-A card signs with `sign_dynamic`; the rest is for issuers and the authorities of test keys.
+A card signs with `sign_dynamic` and `sign_combined`; the rest is for issuers and the authorities
+of test keys.
 The rules are those of `apdu.crypto.oda`, and what is made here is accepted there.
 """
 
@@ -104,6 +105,21 @@ def sign_dynamic(
         raise FormatError(f"ICC dynamic data: {len(said)} bytes, {room} fit the key")
     signed = SignedDynamicData(said, room - len(said), _NO_HASH)
     return _sealed(icc, signed, random, terminal)
+
+
+def sign_combined(
+    icc: RsaPrivateKey,
+    number: bytes,
+    cid: int,
+    ac: bytes,
+    transaction: bytes,
+    terminal: bytes,
+    random: Random,
+) -> bytes:
+    """9F4B of CDA. `number`: of the card. `ac`: 8 bytes. `transaction`: what `transaction_data`
+    makes of the transaction as the card saw it. `terminal`: its unpredictable number."""
+    hashed = sha1(transaction).digest()  # noqa: S324 - the rule says SHA-1
+    return sign_dynamic(icc, CombinedData(number, cid, ac, hashed), terminal, random)
 
 
 def _sizes(key: RsaPublicKey) -> tuple[int, int]:

@@ -8,8 +8,8 @@ The profile is kept with the directory while there is power, and made anew when 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from apdu.dol import Slice, offsets
 from apdu.errors import FormatError, StatusError
@@ -83,6 +83,8 @@ class Profile:
     """The application's own elements (groups 0D01 and 0E01), as they are now."""
     places: Mapping[int, tuple[int, int]]
     """Where a parameter's value stands: its group, and the offset in that."""
+    signers: dict[Algorithm, Any] = field(default_factory=dict, repr=False, compare=False)
+    """The card's private keys at work, made when they are first needed."""
 
     def amount(self, tag: int) -> int | None:
         """A parameter that is an amount or another number in BCD; None when the card has none."""
