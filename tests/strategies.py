@@ -15,6 +15,7 @@ from construct import Adapter, BitsInteger, Bytes, BytesInteger, Const, GreedyBy
 from hypothesis import strategies as st
 
 import apdu
+import apdu.wire.pboc.commands
 import card_os
 from apdu.atr import Atr, InterfaceBytes
 from apdu.command import CommandAPDU
@@ -54,14 +55,23 @@ def fields_of(layout: type) -> tuple[Any, ...]:
 
 RECORDS: list[type[Record]] = _layouts(Record, apdu, card_os)
 BIT_RECORDS: list[type[BitRecord]] = _layouts(BitRecord, apdu, card_os)
-FORMS: list[CommandForm[Any, Any, Any]] = list(
-    {
-        found.name: found
-        for module in modules(apdu)
-        for found in vars(module).values()
-        if isinstance(found, CommandForm)
-    }.values()
-)
+
+
+def _form_names() -> dict[str, CommandForm[Any, Any, Any]]:
+    """The forms by name. Where two applications have a command of one name, that of the bank is
+    called `pboc NAME`, as its cases in the books are."""
+    found: dict[str, CommandForm[Any, Any, Any]] = {}
+    bank = apdu.wire.pboc.commands
+    for module in sorted(modules(apdu), key=lambda module: module is bank):
+        for form in vars(module).values():
+            if isinstance(form, CommandForm) and form not in found.values():
+                assert form.name not in found or module is bank, form.name
+                found[f"pboc {form.name}" if form.name in found else form.name] = form
+    return found
+
+
+FORM_NAMES = _form_names()
+FORMS = list(FORM_NAMES.values())
 
 # Bytes and numbers
 

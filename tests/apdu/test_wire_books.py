@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from books import book, cases, layout_value, paths
-from strategies import BIT_RECORDS, FORMS, RECORDS
+from strategies import BIT_RECORDS, FORM_NAMES, FORMS, RECORDS
 
 from apdu.command import CommandAPDU
 from apdu.errors import FormatError
@@ -15,7 +15,6 @@ from apdu.wire.form import NOTHING, RAW, CommandForm, OneOf
 from apdu.wire.record import BitRecord, Layout
 
 BY_NAME: dict[str, type[Layout]] = {found.__name__: found for found in RECORDS + BIT_RECORDS}
-FORM = {form.name: form for form in FORMS}
 LAYOUT_BOOKS = [path for path in paths() if book(path)["format"] == "layout"]
 
 
@@ -51,7 +50,7 @@ def test_a_layout_refuses_an_invalid_case(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", cases("wire/commands.json", result="valid"))
 def test_a_form_reads_and_builds_a_valid_command(case: dict[str, Any]) -> None:
-    form: CommandForm[Any, Any, Any] = FORM[case["name"]]
+    form: CommandForm[Any, Any, Any] = FORM_NAMES[case["name"]]
     params = _params(case["params"])
     data = _data(form, case.get("data"))
     raw = bytes.fromhex(case["hex"])
@@ -66,7 +65,7 @@ def test_a_form_reads_and_builds_a_valid_command(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("wire/commands.json", result="invalid"))
 def test_a_form_refuses_an_invalid_command(case: dict[str, Any]) -> None:
     with pytest.raises(FormatError):
-        taken(FORM[case["name"]], bytes.fromhex(case["hex"]))
+        taken(FORM_NAMES[case["name"]], bytes.fromhex(case["hex"]))
 
 
 def taken(form: CommandForm[Any, Any, Any], raw: bytes) -> tuple[Any, Any]:

@@ -51,7 +51,7 @@ class AcRequest(BitRecord):
     p2: int = fixed(bit_const(0, 8))
 
 
-class PinService(IntEnum):
+class PinChange(IntEnum):
     """P2 of PIN CHANGE/UNBLOCK."""
 
     UNBLOCK = 0x00
@@ -61,11 +61,11 @@ class PinService(IntEnum):
 
 
 @record
-class PinServiceRef(BitRecord):
+class PinChangeRef(BitRecord):
     """P1-P2 of PIN CHANGE/UNBLOCK."""
 
     p1: int = fixed(bit_const(0, 8))
-    service: PinService = wire(bit_choice(PinService, 8))
+    service: PinChange = wire(bit_choice(PinChange, 8))
 
 
 GET_PROCESSING_OPTIONS = CommandForm(
@@ -139,7 +139,7 @@ EXTERNAL_AUTHENTICATE = CommandForm(
 PIN_CHANGE_UNBLOCK = CommandForm(
     "PIN CHANGE/UNBLOCK",
     0x24,
-    PinServiceRef,
+    PinChangeRef,
     RAW,
     NOTHING,
     cases=frozenset({1, 3}),
