@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from apdu.errors import FormatError
-from apdu.wire.fields import raw, rest, uint, wire
+from apdu.wire.fields import before, raw, rest, uint, wire
 from apdu.wire.record import Record, record
 
 AFL_ENTRY: Final = 4
@@ -89,3 +89,30 @@ class LogEntry(Record):
 
     sfi: int = wire(uint(1))
     records: int = wire(uint(1))
+
+
+@record
+class LoadLogHead(Record):
+    """In front of a load log record, 14 bytes: what was loaded, and the balance before and after.
+
+    `tag`: 9F79, or DF79 for the second currency. Amounts are packed BCD. The elements that DF4F
+    lists follow.
+    """
+
+    tag: int = wire(uint(2))
+    before: bytes = wire(raw(6))
+    after: bytes = wire(raw(6))
+
+
+@record
+class LoadLog(Record):
+    """圈存日志 read as a whole (READ RECORD with P1 = 00): records of one length, newest first.
+
+    `mac`: over all before it, under the transaction's script key (SK-MAC) of this ATC (profile
+    choice `load-log-mac`).
+    """
+
+    atc: bytes = wire(raw(2))
+    count: int = wire(uint(1))
+    records: bytes = wire(before(4))
+    mac: bytes = wire(raw(4))

@@ -17,11 +17,12 @@ from apdu.wire.access import ALWAYS, NEVER
 from apdu.wire.globalplatform import STORE_DATA, StoreDataRef
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import amount_of
+from apdu.wire.pboc.answers import LoadLogHead
 from apdu.wire.pboc.application import AC_KEY, ENC_KEY, MAC_KEY, PIN_REFERENCE
 from apdu.wire.pboc.groups import KEYS, PIN, PIN_LIMIT, take_group
 from apdu.wire.perso import Algorithm, FileHeader, FileKind, KeyBlock, KeyUsage, Life
 from card_os.apps.pboc.groups import add_group
-from card_os.apps.pboc.profile import Profile, profile_of
+from card_os.apps.pboc.profile import Log, profile_of
 from card_os.apps.pboc.state import STATE_FID, CardState, store
 from card_os.dispatch import CommandTable, Context
 from card_os.session import Stage
@@ -105,8 +106,8 @@ def _finish(ctx: Context, storing: Storing) -> None:
     if storing.pin:
         block = KeyBlock(KeyUsage.PIN, 0, Algorithm.NONE, storing.limit, storing.pin)
         ctx.tree.add_secret(directory, PIN_REFERENCE, block)
-    _make_log(ctx, profile, tags.LOG_ENTRY, tags.LOG_FORMAT, 0)
-    _make_log(ctx, profile, tags.LOAD_LOG_ENTRY, tags.LOAD_LOG_FORMAT, LOAD_LOG_HEAD)
+    _make_log(ctx, profile.transaction_log, 0)
+    _make_log(ctx, profile.load_log, LoadLogHead.byte_length())
     header = FileHeader(FileKind.TRANSPARENT, STATE_FID, NEVER, NEVER, size=CardState.byte_length())
     ctx.tree.add_file(directory, header)
     state = CardState(
@@ -119,19 +120,12 @@ def _finish(ctx: Context, storing: Storing) -> None:
     ctx.enter(directory, fresh=True)
 
 
-LOAD_LOG_HEAD: Final = 14
-"""Bytes of a load log record before the elements of its format: the tag that was loaded, the
-balance before and after."""
-
-
-def _make_log(ctx: Context, profile: Profile, entry: int, form: int, head: int) -> None:
-    """The ring of a log, when the card has one."""
-    place = profile.log_entry(entry)
-    layout = profile.log_format(form)
-    if place is None or layout is None:
+def _make_log(ctx: Context, log: Log | None, head: int) -> None:
+    """The ring of a log, when the card has one. `head`: bytes of a record before its elements."""
+    if log is None:
         return
-    size = (head + layout.length) * place.records
+    size = (head + log.layout.length) * log.records
     header = FileHeader(
-        FileKind.CYCLIC, 0xEF00 | place.sfi, ALWAYS, NEVER, place.sfi, size, place.records
+        FileKind.CYCLIC, 0xEF00 | log.sfi, ALWAYS, NEVER, log.sfi, size, log.records
     )
     ctx.tree.add_file(ctx.session.directory, header)

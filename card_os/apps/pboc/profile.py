@@ -71,6 +71,15 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Log:
+    """A log of the card: its file, how many records it keeps, and of what."""
+
+    sfi: int
+    records: int
+    layout: DataList
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """All that the application was personalised with, but for its secrets."""
 
@@ -83,6 +92,8 @@ class Profile:
     """The application's own elements (groups 0D01 and 0E01), as they are now."""
     places: Mapping[int, tuple[int, int]]
     """Where a parameter's value stands: its group, and the offset in that."""
+    transaction_log: Log | None
+    load_log: Log | None
     signers: dict[Algorithm, Any] = field(default_factory=dict, repr=False, compare=False)
     """The card's private keys at work, made when they are first needed."""
 
@@ -95,19 +106,6 @@ class Profile:
         """A parameter that is a number in binary; None when the card has none."""
         value = self.parameters.get(tag)
         return None if value is None else int.from_bytes(value)
-
-    def log_entry(self, tag: int) -> LogEntry | None:
-        """Where a log is (9F4D, DF4D), as the FCI says; None when the card has none."""
-        for fci in (self.contact_fci, self.contactless_fci):
-            found = _in_fci(fci, tags.FCI_DISCRETIONARY, tag)
-            if found is not None:
-                return LogEntry.parse(found)
-        return None
-
-    def log_format(self, tag: int) -> DataList | None:
-        """What a record of a log holds (9F4F, DF4F); None when the card does not say."""
-        value = self.parameters.get(tag)
-        return None if value is None else DataList.of(value)
 
     def bits(self, tag: int) -> int:
         """A parameter that is bits; no bit when the card has none."""
@@ -151,8 +149,26 @@ def _read(directory: Directory) -> Profile:
         if (group := read_group(directory, number)) is not None
     }
     return Profile(
-        contact, contactless, _pdol(contact), _pdol(contactless), routes, parameters, places
+        contact,
+        contactless,
+        _pdol(contact),
+        _pdol(contactless),
+        routes,
+        parameters,
+        places,
+        _log((contact, contactless), tags.LOG_ENTRY, parameters.get(tags.LOG_FORMAT)),
+        _log((contact, contactless), tags.LOAD_LOG_ENTRY, parameters.get(tags.LOAD_LOG_FORMAT)),
     )
+
+
+def _log(images: tuple[bytes, ...], entry: int, layout: bytes | None) -> Log | None:
+    """A log, when an FCI says where it is and the parameters what it holds."""
+    for fci in images:
+        found = _in_fci(fci, tags.FCI_DISCRETIONARY, entry)
+        if found is not None and layout is not None:
+            place = LogEntry.parse(found)
+            return Log(place.sfi, place.records, DataList.of(layout))
+    return None
 
 
 def _pdol(fci: bytes) -> DataList:
