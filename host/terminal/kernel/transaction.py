@@ -6,10 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from apdu.wire.pboc.flags import Tsi, Tvr
+from apdu.wire.pboc import tags
+from apdu.wire.pboc.flags import Aip, Result, Tsi, Tvr
 from host.network.authorisation import RMB, Purpose
 from host.terminal.kernel.trail import Decision, Step
+
+if TYPE_CHECKING:
+    from host.terminal.kernel.config import ApplicationParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,12 @@ class Order:
     force_online: bool = False
     target: str = ""
     """The PAN that a transfer goes to."""
+    authentication_number: bytes = b""
+    """4 bytes of chance that are 9F37 while dynamic data authentication is done; none: the same
+    number as for the cryptogram."""
+    lot: int = 0
+    """0 to 98, by chance: below the percentage for its amount the transaction is selected to go
+    online. Of it the card must know nothing; 0 is below every percentage."""
 
 
 class Outcome(Enum):
@@ -48,24 +59,44 @@ class Transaction:
     """The one thing of a kernel that changes: each step adds to it what it found out."""
 
     order: Order
-    terminal: dict[int, bytes]
+    terminal: dict[int, bytes] = field(repr=False)
     """The terminal's data elements by tag: what DOLs are filled from, and nothing else."""
-    card: dict[int, bytes] = field(default_factory=dict)
-    """What the card said, by tag: of FCI, GPO and records."""
+    card: dict[int, bytes] = field(default_factory=dict, repr=False)
+    """What the card said, by tag: of FCI, GPO, records and GET DATA."""
     aid: bytes = b""
+    """DF name (84) of the application."""
     fci: bytes = b""
-    options: bytes = b""
+    parameters: ApplicationParameters | None = None
+    """What the terminal does with this application."""
+    options: bytes = field(default=b"", repr=False)
     """What was sent for the PDOL."""
     aip: int = 0
     afl: bytes = b""
-    static_data: bytes = b""
+    static_data: bytes = field(default=b"", repr=False)
     """What the records hold that the AFL marks for authentication (EMV Book 3 10.3)."""
+    cash: bool = False
+    """The card took the way of electronic cash (电子现金)."""
     tvr: Tvr = field(default_factory=lambda: Tvr(0))
     tsi: Tsi = field(default_factory=lambda: Tsi(0))
+    cvm_results: bytes = b""
+    """9F34."""
+    pin_block: bytes = field(default=b"", repr=False)
+    """The online PIN, enciphered; empty: none was entered."""
+    cda: bool = False
+    """Combined dynamic data authentication was chosen, and the card's key is known."""
+    first_data: bytes = field(default=b"", repr=False)
+    """What was sent for CDOL1."""
+    final_data: bytes = field(default=b"", repr=False)
+    """What was sent for CDOL2."""
+    answer: bytes = field(default=b"", repr=False)
+    """GENERATE AC's last answer as it came, for CDA."""
+    signed: bytes = field(default=b"", repr=False)
+    """9F4B in it."""
     cid: int = 0
     """Of the last cryptogram."""
     response_code: str = ""
     """8A: of the issuer, or of the terminal's own (Y1, Z1, Y3, Z3)."""
+    authorisation_code: str = ""
     script_results: bytes = b""
     """DF31."""
     trail: list[Decision] = field(default_factory=list)
@@ -73,3 +104,22 @@ class Transaction:
     def note(self, step: Step, outcome: str, why: str = "") -> None:
         """Add a line to the trail."""
         self.trail.append(Decision(step, outcome, why))
+
+    @property
+    def result(self) -> Result:
+        """What the last cryptogram was."""
+        return Result(self.cid >> 6)
+
+    def supports(self, feature: Aip) -> bool:
+        """Whether the card's AIP has this bit."""
+        return bool(self.aip & feature)
+
+    @property
+    def pan(self) -> str:
+        """The card's number, digits; empty while it is not known."""
+        return self.card.get(tags.PAN, b"").hex().upper().rstrip("F")
+
+    @property
+    def psn(self) -> str:
+        """Two digits, 00 where the card has none."""
+        return self.card.get(tags.PSN, b"\x00").hex()
