@@ -17,6 +17,10 @@ application LOAD SESSION KEY, and HASH, which is given PINs. A test holds the fo
 to this list."""
 MEDICAL_CLASS: Final = 0xB0
 """Of the medical account's own commands (LD/T 32). Its 28 and 2C bring amounts and MACs."""
+STORE_DATA: Final = 0xE2
+"""Under a proprietary class: the personalisation of a bank's application, keys among it. Under the
+interindustry class it is APPEND RECORD."""
+_PROPRIETARY: Final = 0x80
 
 SECRET_ANSWERS: Final = frozenset({0x4E, 0xC4})
 """Commands whose answer is secret: DECIPHER, which gives session keys, and HASH, which gives the
@@ -25,6 +29,8 @@ key of a PIN."""
 
 def brings_secret(cla: int, ins: int) -> bool:
     """Whether the data of a command with this class and instruction is a secret."""
+    if ins == STORE_DATA:
+        return bool(cla & _PROPRIETARY)
     return ins in SECRET_INS and cla != MEDICAL_CLASS
 
 

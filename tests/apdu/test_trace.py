@@ -101,7 +101,7 @@ def test_the_forms_marked_secret_are_those_that_the_recorder_masks() -> None:
     names = {form.name for form in FORMS if form.secret}
     bring_pins = {"VERIFY", "CHANGE PIN", "PIN CHANGE/UNBLOCK", "CRYPT"}
     bring_pins |= {"VERIFY BY CHALLENGE", "CHANGE PKI PIN", "HASH"}
-    bring_keys = {"WRITE KEY", "WRITE MASTER KEY"}
+    bring_keys = {"WRITE KEY", "WRITE MASTER KEY", "STORE DATA"}
     bring_keys |= {"WRITE PKI KEY", "UPDATE MASTER KEY", "LOAD SESSION KEY"}
     assert bring_pins | bring_keys == names
 
