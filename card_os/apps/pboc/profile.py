@@ -28,7 +28,15 @@ from apdu.wire.pboc.groups import (
 )
 from apdu.wire.perso import Algorithm
 from card_os.apps.pboc.groups import read_group
+from card_os.apps.pboc.limits import Limits
 from card_os.files.tree import Directory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Elements that are wanted together, one behind the other: their lengths by tag."""
+
+    lengths: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,9 @@ class DataList:
     places: Mapping[int, Slice]
     length: int
     """Bytes of data that the list asks for."""
+    _runs: dict[Selection, tuple[slice, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, dol: bytes) -> DataList:
@@ -49,6 +60,27 @@ class DataList:
         """An element of the data; empty when the list does not ask for it."""
         place = self.places.get(tag)
         return data[place.at : place.at + place.length] if place else b""
+
+    def select(self, selection: Selection, data: bytes) -> bytes:
+        """Some elements of the data; empty when the list asks not for all, each in its length."""
+        runs = self._runs.get(selection)
+        if runs is None:
+            runs = self._runs[selection] = tuple(self._find(selection))
+        return b"".join([data[run] for run in runs])
+
+    def _find(self, selection: Selection) -> list[slice]:
+        """Where they lie, those that lie side by side as one."""
+        runs: list[slice] = []
+        for tag, length in selection.lengths.items():
+            place = self.places.get(tag)
+            if place is None or place.length != length:
+                return []
+            end = place.at + length
+            if runs and runs[-1].stop == place.at:
+                runs[-1] = slice(runs[-1].start, end)
+            else:
+                runs.append(slice(place.at, end))
+        return runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +126,8 @@ class Profile:
     """Where a parameter's value stands: its group, and the offset in that."""
     transaction_log: Log | None
     load_log: Log | None
+    limits: Limits
+    """What of the parameters card risk management asks."""
     signers: dict[Algorithm, Any] = field(default_factory=dict, repr=False, compare=False)
     """The card's private keys at work, made when they are first needed."""
 
@@ -158,6 +192,7 @@ def _read(directory: Directory) -> Profile:
         places,
         _log((contact, contactless), tags.LOG_ENTRY, parameters.get(tags.LOG_FORMAT)),
         _log((contact, contactless), tags.LOAD_LOG_ENTRY, parameters.get(tags.LOAD_LOG_FORMAT)),
+        Limits.of(parameters),
     )
 
 
