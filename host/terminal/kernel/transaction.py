@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING
 
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Aip, Result, Tsi, Tvr
-from host.network.authorisation import RMB, Purpose
+from apdu.wire.pboc.meanings import meaning
+from host.faults import CardFault
+from host.network.authorisation import (
+    RMB,
+    AuthorisationRequest,
+    AuthorisationResponse,
+    Purpose,
+)
 from host.terminal.kernel.trail import Decision, Step
 
 if TYPE_CHECKING:
+    from apdu.crypto import sm2
+    from apdu.crypto.rsa import RsaPublicKey
     from host.terminal.kernel.config import ApplicationParameters
 
 
@@ -41,6 +50,10 @@ class Order:
     lot: int = 0
     """0 to 98, by chance: below the percentage for its amount the transaction is selected to go
     online. Of it the card must know nothing; 0 is below every percentage."""
+
+
+class CannotGoOn(CardFault):
+    """This transaction cannot be made with this card at this terminal; the text says why."""
 
 
 class Outcome(Enum):
@@ -82,6 +95,8 @@ class Transaction:
     """9F34."""
     pin_block: bytes = field(default=b"", repr=False)
     """The online PIN, enciphered; empty: none was entered."""
+    card_key: RsaPublicKey | sm2.PublicKey | None = None
+    """The card's public key, once its certificates were believed."""
     cda: bool = False
     """Combined dynamic data authentication was chosen, and the card's key is known."""
     first_data: bytes = field(default=b"", repr=False)
@@ -99,11 +114,20 @@ class Transaction:
     authorisation_code: str = ""
     script_results: bytes = b""
     """DF31."""
+    request: AuthorisationRequest | None = field(default=None, repr=False)
+    """What the issuer was asked."""
+    response: AuthorisationResponse | None = field(default=None, repr=False)
+    """What it answered; none yet, or no answer came."""
     trail: list[Decision] = field(default_factory=list)
 
     def note(self, step: Step, outcome: str, why: str = "") -> None:
         """Add a line to the trail."""
         self.trail.append(Decision(step, outcome, why))
+
+    def set(self, bit: Tvr, step: Step, why: str = "") -> None:
+        """Set a bit of the TVR, and say so."""
+        self.tvr |= bit
+        self.note(step, meaning(bit).english, why)
 
     @property
     def result(self) -> Result:
