@@ -94,7 +94,11 @@ def challenge_messaging(key: BlockKey, challenge: bytes) -> Messaging:
 def script_messaging(
     udk_mac: BlockKey, udk_enc: BlockKey, atc: bytes, cryptogram: bytes
 ) -> Messaging:
-    """PBOC: the scripts of the transaction with this ATC (2 bytes) and first cryptogram (8)."""
+    """PBOC: the scripts of the transaction with this ATC (2 bytes) and first cryptogram (8).
+
+    Each command's MAC is chained to that cryptogram, not to the MAC of the command before, so
+    that each holds by itself (profile choice `script-chaining`).
+    """
     suite = udk_mac.suite
     mac_key = suite.key(pboc_session_key(udk_mac, atc))
     cipher = suite.key(pboc_session_key(udk_enc, atc))

@@ -25,6 +25,7 @@ class SW(IntEnum):
     LAST_COMMAND_EXPECTED = 0x6883
     CHAINING_NOT_SUPPORTED = 0x6884
     INVALID_STATE = 0x6901
+    PREAUTHORISED = 0x6976
     WRONG_FILE_STRUCTURE = 0x6981
     SECURITY_NOT_SATISFIED = 0x6982
     AUTH_BLOCKED = 0x6983
@@ -67,6 +68,7 @@ _SENTENCES = {
     SW.LAST_COMMAND_EXPECTED: "the last command of the chain was expected",
     SW.CHAINING_NOT_SUPPORTED: "this command cannot be chained",
     SW.INVALID_STATE: "the command is not accepted in this state",
+    SW.PREAUTHORISED: "the limit is exceeded together with what is pre-authorised",
     SW.WRONG_FILE_STRUCTURE: "the command does not fit the structure of the file",
     SW.SECURITY_NOT_SATISFIED: "a PIN or key must be proven first",
     SW.AUTH_BLOCKED: "the PIN or key is blocked",

@@ -269,6 +269,8 @@ class Application:
     fci: Callable[[Context, Directory], bytes] | None = None
     """What SELECT answers for its DF, or StatusError 6A82 where it is not to be found. None: the
     FCI that the DF was created with."""
+    ended: SW = SW.PERMANENTLY_BLOCKED
+    """What SELECT answers when its DF has ended."""
     personalisation: Application | None = None
     """What answers in its place until it is personalised; its DF is born in initialisation."""
 

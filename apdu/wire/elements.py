@@ -249,6 +249,7 @@ _PBOC: Final = (
     _of(0xDF77, "Second EC Balance Limit", "第二币种电子现金余额上限", _N, 6),
     _of(0xDF78, "Second EC Single Transaction Limit", "第二币种电子现金单笔交易限额", _N, 6),
     _of(0xDF79, "Second EC Balance", "第二币种电子现金余额", _N, 6),
+    _of(0xDF7F, "Application Not Activated", "应用未激活标识", _B, 1),
 )
 
 ELEMENTS: Final[tuple[Element, ...]] = (

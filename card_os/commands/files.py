@@ -64,7 +64,7 @@ def select(ctx: Context, how: Selection, data: bytes) -> bytes | None:
     directory, file = find(ctx.tree, ctx.session.directory, how, data)
     life = directory.effective
     if life is _TERMINATED:
-        raise StatusError(SW.PERMANENTLY_BLOCKED)
+        raise StatusError(ctx.application(directory).ended)
     named = ctx.application(directory).fci if directory is directory.root else None
     fci = directory.header.fci if named is None else named(ctx, directory)
     if file is None or directory is not ctx.session.directory:

@@ -41,8 +41,12 @@ class KeyObject:
     def cipher(self) -> BlockKey:
         """The key at work; scheduled when it is first needed, and kept while there is power."""
         if self._cipher is None:
-            self._cipher = self._suite.key(self._nvm.read(self._at, self._size))
+            self._cipher = self._suite.key(self.reveal())
         return self._cipher
+
+    def reveal(self) -> bytes:
+        """The value itself, for a rule of the chip that mixes it into data, as PIN CHANGE does."""
+        return self._nvm.read(self._at, self._size)
 
     def compare(self, expected: bytes, shown: bytes) -> None:
         """Judge what was shown to prove this key: pay for the try, compare, give it back.

@@ -76,8 +76,17 @@ class PinObject:
     def reload(self, new: bytes) -> None:
         """A new value, and all tries again, without the old value."""
         with self._nvm.atomic():
-            self._nvm.write(self._at, block(new))
-            self.counter.fill()
+            self.renew(new)
+
+    def renew(self, new: bytes) -> None:
+        """The writes of `reload`, for a block that has more in it."""
+        self._nvm.write(self._at, block(new))
+        self.counter.fill()
+
+    def coding(self) -> bytes:
+        """The value in force, for what the chip itself makes of it."""
+        stored = self._nvm.read(self._at, STORED)
+        return stored[1 : 1 + stored[0]]
 
     def _compare(self, attempt: bytes) -> None:
         """Pay, then compare."""

@@ -165,3 +165,10 @@ SECOND_EC_BALANCE: Final = 0xDF79
 DEDUCTION_INDICATOR: Final = 0xDF61
 DEDUCTION_LIMIT: Final = 0xDF62
 DEDUCTION_USED: Final = 0xDF63
+
+# Of this project
+
+NOT_ACTIVATED: Final = 0xDF7F
+"""应用未激活标识, a parameter of 1 byte: with another value than 00 the application is blocked when
+it is personalised, and the bank's APPLICATION UNBLOCK gives it once the holder has activated the
+account (profile choice `not-activated`)."""

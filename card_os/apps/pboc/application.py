@@ -2,7 +2,7 @@
 """The bank's application, and its two directories, as values of the ROM.
 
 One application, two FCIs: which of them SELECT answers, and whether PPSE is there at all, the
-interface decides (JR/T 0025.5, 0025.12).
+interface decides (JR/T 0025.5, 0025.12). What CARD BLOCK has ended is not supported any more: 6A81.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from apdu.atr import Interface
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.pboc.application import DEBIT_AID, PPSE_NAME, PSE_NAME
-from card_os.apps.pboc import personalisation
+from card_os.apps.pboc import (
+    personalisation,
+    put_data,
+    script_commands,
+    scripts,
+    verification,
+)
 from card_os.apps.pboc.profile import profile_of
 from card_os.apps.pboc.transaction import SELECTED
 from card_os.commands import administration, files
@@ -35,9 +41,16 @@ def _contactless_only(ctx: Context, directory: Directory) -> bytes:
 DEBIT = Application(
     "DEBIT",
     DEBIT_AID,
-    CommandTable(files.selection),
+    CommandTable(
+        files.selection,
+        verification.commands,
+        script_commands.commands,
+        put_data.commands,
+    ),
+    messaging=scripts.messaging,
     scratch=SELECTED,
     fci=_debit_fci,
+    ended=SW.NOT_SUPPORTED,
     personalisation=Application(
         "DEBIT, not personalised",
         DEBIT_AID,
@@ -45,10 +58,16 @@ DEBIT = Application(
         scratch=personalisation.NOTHING_STORED,
     ),
 )
-PSE = Application("PSE", PSE_NAME, CommandTable(files.commands, administration.commands))
+PSE = Application(
+    "PSE",
+    PSE_NAME,
+    CommandTable(files.commands, administration.commands),
+    ended=SW.NOT_SUPPORTED,
+)
 PPSE = Application(
     "PPSE",
     PPSE_NAME,
     CommandTable(files.selection, administration.commands),
     fci=_contactless_only,
+    ended=SW.NOT_SUPPORTED,
 )

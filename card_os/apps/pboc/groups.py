@@ -69,8 +69,9 @@ def write_group(file: ElementaryFile, value: bytes) -> None:
 
 def read_record(directory: Directory, sfi: int, number: int) -> bytes:
     """A record, or StatusError 6A82 when there is no such file, 6A83 when it has none such."""
-    found = read_group(directory, sfi << 8 | number) if number else None
-    if found is not None and sfi <= 0xFF:
+    group = sfi << 8 | number
+    found = read_group(directory, group) if record_place(group) else None
+    if found is not None:
         return found
     places = map(record_place, directory.by_fid)
     known = any(place and place.sfi == sfi for place in places)

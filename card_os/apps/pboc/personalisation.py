@@ -116,7 +116,8 @@ def _finish(ctx: Context, storing: Storing) -> None:
         second_balance=amount_of(profile.parameters.get(tags.SECOND_EC_BALANCE, b"\0")),
     )
     store(directory, state)
-    ctx.tree.set_life(directory, Life.ACTIVATED)
+    waits = profile.bits(tags.NOT_ACTIVATED)
+    ctx.tree.set_life(directory, Life.DEACTIVATED if waits else Life.ACTIVATED)
     ctx.enter(directory, fresh=True)
 
 
