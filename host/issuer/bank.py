@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`Bank`: the debit accounts of cards (借记账户), in plain verbs.
+
+Every order names a reference of 12 digits and is answered once: the same order again brings the
+first answer, yes or no, and another order under that reference is refused. Each is one
+transaction of the store. Times are the bank's own, without a zone: the days of limits follow them.
+All verbs raise FormatError for what is not in its shape (nothing is written down then), Refused,
+and BankUnavailable. No password is kept, shown or logged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Final
+
+from host.issuer.ledger import IN_MEMORY, Ledger  # isort: skip - says what to install
+
+from sqlalchemy import Connection, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from apdu.crypto.suite import BlockKey
+from apdu.errors import FormatError
+from apdu.wire.digits import check_pan
+from host.issuer.accounts import AccountView, Kind, Operation, Posted, State, Statement
+from host.issuer.audit import findings
+from host.issuer.faults import Reason, Refused
+from host.issuer.journal import (
+    LOCK,
+    Order,
+    card_of,
+    check_reference,
+    order,
+    recalled,
+    record,
+    replayed,
+    rows_of,
+)
+from host.issuer.limits import Limits
+from host.issuer.online_pin import verify
+from host.issuer.passwords import TRIES, PinKeys, PinValue, published_pin_keys
+from host.issuer.posting import check_open, hold, known, post, settle, standing, undo
+from host.issuer.schema import accounts, cards
+from host.issuer.statements import statement_of
+
+Work = Callable[[Connection, Order], Posted]
+HOLDER: Final = 64
+"""Characters of a holder's name, at most."""
+LARGEST_ATC: Final = 0xFFFF
+
+
+class Bank:
+    """The accounts in one store. Threads may share it, processes share the store."""
+
+    def __init__(
+        self,
+        store: str | Ledger = IN_MEMORY,
+        *,
+        pin_keys: PinKeys | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """`store`: a path, a URL of SQLAlchemy or an open ledger; without one, in memory.
+        `pin_keys`: those for tests, unless given."""
+        self.ledger = store if isinstance(store, Ledger) else Ledger(store)
+        self.pin_keys = pin_keys or published_pin_keys()
+        self.limits = limits or Limits()
+
+    # The life of an account
+
+    def open(
+        self,
+        reference: str,
+        pan: str,
+        psn: str,
+        holder: str,
+        at: datetime,
+        expires: date | None = None,
+        by: str = "",
+    ) -> Posted:
+        """开户: an account that is not activated. `expires`: the last day of the card."""
+        if not (len(psn) == 2 and psn.isascii() and psn.isdecimal()):
+            raise FormatError("PSN: must be 2 digits")
+        if not 1 <= len(holder) <= HOLDER or not holder.isprintable():
+            raise FormatError(f"holder: must be 1 to {HOLDER} characters that can be printed")
+        asked = order(Operation.OPEN, reference, pan, at, by, content=f"{psn} {expires} {holder}")
+
+        def work(connection: Connection, asked: Order) -> Posted:
+            if card_of(connection, pan) is not None:
+                raise Refused(Reason.INVALID)
+            own, purse = (
+                connection.execute(_ACCOUNT, {"kind": kind.value}).scalar_one()
+                for kind in (Kind.CUSTOMER, Kind.CASH_FLOAT)
+            )
+            values = {
+                "pan": pan,
+                "psn": psn,
+                "holder": holder,
+                "expires": expires.isoformat() if expires else "",
+                "state": State.INACTIVE.value,
+                "account": own,
+                "cash_account": purse,
+            }
+            connection.execute(insert(cards), values)
+            return self._stands(connection, asked)
+
+        return self._answer(asked, work)
+
+    def activate(
+        self, reference: str, pan: str, password: str, at: datetime, by: str = ""
+    ) -> Posted:
+        """激活: the holder, identified by the bank, sets the transaction password."""
+        kept = self.pin_keys.kept(password, pan)
+
+        def work(connection: Connection, asked: Order) -> Posted:
+            card = known(connection, pan)
+            check_open(card)
+            if card.state != State.INACTIVE.value:
+                raise Refused(Reason.INVALID)
+            self._change(connection, pan, state=State.ACTIVE.value, **_password(kept))
+            return self._stands(connection, asked)
+
+        return self._answer(order(Operation.ACTIVATE, reference, pan, at, by), work)
+
+    def freeze(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
+        """冻结: from now on nothing leaves the account; money still comes in."""
+        return self._set_frozen(Operation.FREEZE, reference, pan, at, by)
+
+    def unfreeze(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
+        """解冻."""
+        return self._set_frozen(Operation.UNFREEZE, reference, pan, at, by)
+
+    def renew(
+        self, reference: str, pan: str, expires: date | None, at: datetime, by: str = ""
+    ) -> Posted:
+        """换卡: the card is good until another day."""
+        day = expires.isoformat() if expires else ""
+
+        def work(connection: Connection, asked: Order) -> Posted:
+            check_open(known(connection, pan))
+            self._change(connection, pan, expires=day)
+            return self._stands(connection, asked)
+
+        return self._answer(order(Operation.RENEW, reference, pan, at, by, content=day), work)
+
+    def close(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
+        """销户: for good, and only when nothing is left in the account or its float."""
+
+        def work(connection: Connection, asked: Order) -> Posted:
+            card = known(connection, pan)
+            check_open(card)
+            if card.balance or card.cash or card.frozen:
+                raise Refused(Reason.INVALID)
+            self._change(connection, pan, state=State.CLOSED.value, tries=0)
+            return self._stands(connection, asked)
+
+        return self._answer(order(Operation.CLOSE, reference, pan, at, by), work)
+
+    def _set_frozen(
+        self, operation: Operation, reference: str, pan: str, at: datetime, by: str
+    ) -> Posted:
+        frozen = int(operation is Operation.FREEZE)
+
+        def work(connection: Connection, asked: Order) -> Posted:
+            card = known(connection, pan)
+            check_open(card)
+            if card.frozen == frozen:
+                raise Refused(Reason.INVALID)
+            self._change(connection, pan, frozen=frozen)
+            return self._stands(connection, asked)
+
+        return self._answer(order(operation, reference, pan, at, by), work)
+
+    # Money
+
+    def deposit(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """存款: cash into the account, activated or not."""
+        return self._post(order(Operation.DEPOSIT, reference, pan, at, by, amount))
+
+    def withdraw(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """取款: from the account in cash."""
+        return self._post(order(Operation.WITHDRAWAL, reference, pan, at, by, amount))
+
+    def purchase(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """消费: from the account to the merchants."""
+        return self._post(order(Operation.PURCHASE, reference, pan, at, by, amount))
+
+    def transfer(
+        self, reference: str, pan: str, target: str, amount: int, at: datetime, by: str = ""
+    ) -> Posted:
+        """转账: to the account of another card of this bank, which may wait for its activation."""
+        check_pan(target)
+        return self._post(order(Operation.TRANSFER, reference, pan, at, by, amount, content=target))
+
+    def load(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """圈存: from the account to the electronic cash. `Posted.cash` is the new float."""
+        return self._post(order(Operation.LOAD, reference, pan, at, by, amount))
+
+    def cash_load(
+        self, reference: str, pan: str, amount: int, at: datetime, by: str = ""
+    ) -> Posted:
+        """现金圈存: cash to the electronic cash."""
+        return self._post(order(Operation.CASH_LOAD, reference, pan, at, by, amount))
+
+    def unload(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """圈提: from the electronic cash back to the account."""
+        return self._post(order(Operation.UNLOAD, reference, pan, at, by, amount))
+
+    def settle(
+        self, reference: str, pan: str, amount: int, atc: int, at: datetime, by: str = ""
+    ) -> Posted:
+        """脱机消费入账: pay a merchant for an offline purchase, whose cryptogram was found good.
+
+        `atc`: of the card's transaction, 1 to 65535: each is paid once. Works in every state of
+        the account; `Posted.short` is what the float lacked.
+        """
+        if type(atc) is not int or not 1 <= atc <= LARGEST_ATC:
+            raise FormatError(f"ATC: must be 1 to {LARGEST_ATC}")
+        asked = order(Operation.SETTLEMENT, reference, pan, at, by, amount, atc=atc)
+        return self._answer(asked, lambda c, asked: settle(c, self.ledger.house, asked))
+
+    def hold(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """预授权: put an amount aside; it stays in the balance, but not in what is available."""
+        return self._answer(order(Operation.HOLD, reference, pan, at, by, amount), hold)
+
+    def reverse(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
+        """冲正: undo the order of this reference, or see to it that it is not done any more.
+
+        Done once; asked again it brings the first answer. `Posted.amount` is 0 when nothing had
+        been done. Refused when the reference has another card or amount (25), is not one that
+        moves money (12), or when the money is gone (51): such a reversal may be tried again.
+        """
+        asked = order(Operation.REVERSAL, reference, pan, at, by, amount, reversal=True)
+        return self._answer(asked, undo)
+
+    def decline(
+        self,
+        reference: str,
+        pan: str,
+        reason: Reason,
+        at: datetime,
+        by: str = "",
+    ) -> None:
+        """Spend a reference on a no of the issuer's own (cryptogram, PIN), so that the order
+        does not pass when it comes a second time. Does nothing when it was answered before."""
+        asked = order(Operation.DECLINE, reference, pan, at, by)
+        with self.ledger.writing() as connection:
+            if rows_of(connection, reference) == (None, None):
+                record(connection, asked, Refused(reason))
+
+    # Looking
+
+    def account(self, pan: str) -> AccountView:
+        """How an account stands."""
+        check_pan(pan)
+        with self.ledger.reading() as connection:
+            card = known(connection, pan)
+        return AccountView(
+            pan=card.pan,
+            psn=card.psn,
+            holder=card.holder,
+            expires=date.fromisoformat(card.expires) if card.expires else None,
+            state=State(card.state),
+            frozen=bool(card.frozen),
+            balance=card.balance,
+            held=card.held,
+            cash=card.cash,
+            pin_tries=card.tries,
+            atc=card.atc,
+        )
+
+    def answered(self, reference: str) -> Posted | Refused | None:
+        """What this reference was answered, if it was: to be asked before a PIN is looked at,
+        for a message that comes twice must not cost a try twice."""
+        with self.ledger.reading() as connection:
+            row, undone = rows_of(connection, check_reference(reference))
+        if row is None:
+            return None if undone is None else Refused(Reason.REVERSED)
+        return recalled(row)
+
+    def statement(self, pan: str, since: date, until: date) -> Statement:
+        """对账单: what moved in the account, both days included."""
+        check_pan(pan)
+        with self.ledger.reading() as connection:
+            return statement_of(connection, known(connection, pan), since, until)
+
+    def audit(self) -> tuple[str, ...]:
+        """What is not as it must be in the store, in sentences; nothing when all is well."""
+        with self.ledger.reading() as connection:
+            return findings(connection)
+
+    # The card
+
+    def verify_pin(self, pan: str, block: bytes, pin_key: BlockKey | None = None) -> None:
+        """Hold an enciphered PIN block of format 0 to the transaction password (联机密码验证).
+
+        A try is paid before the password is looked at, and given back by the right one. Raises
+        Refused: WRONG_PIN with the tries left, PIN_BLOCKED when there were none. `pin_key`: the
+        terminal's, where it is not the bank's own.
+        """
+        check_pan(pan)
+        verify(self.ledger, self.pin_keys, pan, block, pin_key)
+
+    def change_password(
+        self, reference: str, pan: str, old: bytes, new: str, at: datetime, by: str = ""
+    ) -> Posted:
+        """改密: the old one is known. `old`: an enciphered block, verified as by `verify_pin`."""
+        kept = self.pin_keys.kept(new, pan)
+        asked = order(Operation.PASSWORD_CHANGE, reference, pan, at, by)
+        if self.answered(reference) is None:
+            self.verify_pin(pan, old)
+        return self._answer(asked, self._setting(kept))
+
+    def reset_password(
+        self, reference: str, pan: str, new: str, at: datetime, by: str = ""
+    ) -> Posted:
+        """重置密码: forgotten or blocked; the bank has identified the holder in person."""
+        kept = self.pin_keys.kept(new, pan)
+        return self._answer(
+            order(Operation.PASSWORD_RESET, reference, pan, at, by), self._setting(kept)
+        )
+
+    def raise_atc(self, pan: str, atc: int) -> bool:
+        """Keep the highest transaction counter of a card. False when it is not higher than what
+        was seen before, which is what a replay looks like; nothing is changed then."""
+        check_pan(pan)
+        higher = update(cards).where(cards.c.pan == pan, cards.c.atc < atc).values(atc=atc)
+        with self.ledger.writing() as connection:
+            if connection.execute(higher).rowcount:
+                return True
+            known(connection, pan)
+            return False
+
+    def _setting(self, kept: PinValue) -> Work:
+        def work(connection: Connection, asked: Order) -> Posted:
+            card = known(connection, asked.pan)
+            check_open(card)
+            if card.state == State.INACTIVE.value:
+                raise Refused(Reason.INACTIVE)
+            self._change(connection, asked.pan, **_password(kept))
+            return self._stands(connection, asked)
+
+        return work
+
+    # How every order is answered
+
+    def _post(self, asked: Order) -> Posted:
+        return self._answer(asked, lambda c, o: post(c, self.ledger.house, self.limits, o))
+
+    def _answer(self, asked: Order, work: Work) -> Posted:
+        """The first answer to this order, or a new one."""
+        try:
+            return self._answered_once(asked, work)
+        except IntegrityError:
+            if not self.ledger.locks_rows:
+                raise
+            # Another connection was first with this reference; now there is an answer of it.
+            return self._answered_once(asked, work)
+
+    def _answered_once(self, asked: Order, work: Work) -> Posted:
+        with self.ledger.writing() as connection:
+            if self.ledger.locks_rows:
+                connection.execute(LOCK, {"of": asked.cards})
+            original, undone = rows_of(connection, asked.reference)
+            row = undone if asked.reversal else original
+            if row is not None:
+                return replayed(asked, row)
+            try:
+                if undone is not None:
+                    raise Refused(Reason.REVERSED)
+                return work(connection, asked)
+            except Refused as error:
+                refused = error
+                if not asked.reversal:
+                    record(connection, asked, refused)
+        raise refused
+
+    def _change(self, connection: Connection, pan: str, **values: Any) -> None:
+        connection.execute(update(cards).where(cards.c.pan == pan).values(**values))
+
+    def _stands(self, connection: Connection, asked: Order) -> Posted:
+        done = standing(known(connection, asked.pan), asked)
+        record(connection, asked, done)
+        return done
+
+
+_ACCOUNT: Final = insert(accounts).returning(accounts.c.id)
+
+
+def _password(kept: PinValue) -> dict[str, Any]:
+    return {"pvv": kept.pvv, "pin_offset": kept.offset, "tries": TRIES}
