@@ -110,6 +110,13 @@ def demo(holder: Path | None, seed: int, every_apdu: bool, as_json: bool) -> int
 @click.option("--seed", type=int, help="Known instead of real randomness: same seed, same bytes.")
 @click.option("--terminal", metavar="DIGITS", help="12 digits: the terminal that the PSAM is for.")
 @click.option("--serial", metavar="DIGITS", help="The PSAM's serial number, 1 to 20 digits.")
+@click.option(
+    "--bank-profile",
+    "bank",
+    metavar="NAME|FILE",
+    help="Of a card's debit application; see above.  [default: rsa-1152]",
+)
+@click.option("--pan", metavar="DIGITS", help="Of the debit application, instead of the profile's.")
 @as_json_option
 def issue(
     holder: Path | None,
@@ -119,6 +126,8 @@ def issue(
     seed: int | None,
     terminal: str | None,
     serial: str | None,
+    bank: str | None,
+    pan: str | None,
     as_json: bool,
 ) -> int:
     """Personalise a card for HOLDER.json, or a PSAM for REGION, into a new file image.
@@ -127,13 +136,19 @@ def issue(
     of GB/T 2260: a province (430000) or a city (430200). A national PSAM serves the cards of
     all regions, one of a province or a city those of its own.
 
+    The bank's profile is rsa-1152, rsa-1408, rsa-1984, sm2 (both RSA and SM2), published (a test
+    card that was published whole) or a TOML file like these. A PAN has 13 to 19 digits, begins
+    with 622800 and ends with its check digit.
+
     Both carry published test keys, and a card the initial PIN: do not put a real person's data
     on it. The image has mode 0600, and an existing file is never written over.
 
-    With --json an object: image, generation, atr, test_keys; of a card also card_number and
-    identification; of a PSAM region, level, algorithm, terminal and serial.
+    With --json an object: image, generation, atr, test_keys; of a card also card_number,
+    identification, bank_profile and pan; of a PSAM region, level, algorithm, terminal and serial.
     """
     made: Issued | IssuedPsam
+    if psam is not None and (bank is not None or pan is not None):
+        raise click.UsageError("--bank-profile and --pan are a card's: they need HOLDER.json.")
     if psam is not None and holder is None:
         from host.cli.issuing_psam import issue_psam_image
 
@@ -145,7 +160,7 @@ def issue(
     else:
         from host.cli.issuing import issue_image
 
-        made = issue_image(holder, output, generation, seed)
+        made = issue_image(holder, output, generation, seed, bank, pan)
     if as_json:
         say_json(made.as_json())
     else:

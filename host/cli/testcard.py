@@ -11,6 +11,7 @@ chip.snapshot()                 # a digest of its memory
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Final
 
@@ -24,7 +25,7 @@ from card_os.world import World, seeded
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.holder import Holder
-from host.issuer.profile import shipped_profile
+from host.issuer.profile import DEFAULT, BankProfile, bank_profile, known_chance
 from host.keys import MemoryKeys
 from host.psam_region import NATION, NATIONAL, PsamRegion, region_named
 from host.terminal.personalise import personalise
@@ -68,24 +69,41 @@ def issue(
     holder: Holder,
     generation: Generation = SECOND,
     keys: MemoryKeys | None = None,
+    bank: BankProfile | None = None,
+    pan: str | None = None,
+    random: Callable[[int], bytes] | None = None,
 ) -> Card:
-    """Personalise a blank chip for a holder with test keys, and its debit application as the
-    published test card."""
+    """Personalise a blank chip for a holder with test keys, and its debit application.
+
+    `bank`: the profile of that, a shipped one unless given; `pan`: another PAN than the
+    profile's; `random`: for the bank's signatures, known bytes unless given. Raises FormatError
+    for a PAN or a profile that does not fit, before anything is written.
+    """
+    groups = (bank or bank_profile(DEFAULT)).groups(random or known_chance(), pan)
     card = Card(MemoryChannel(chip))
     keys = keys or MemoryKeys(suite=SUITES[generation.algorithm])
     personalise(card, holder, keys, generation)
-    personalise_debit(card, shipped_profile())
+    personalise_debit(card, groups)
     return card
 
 
-def issue_test_card(generation: str = "2.0", seed: int = 7, holder: Holder = TEST_HOLDER) -> Chip:
+def issue_test_card(
+    generation: str = "2.0",
+    seed: int = 7,
+    holder: Holder = TEST_HOLDER,
+    bank: str | BankProfile = DEFAULT,
+    pan: str | None = None,
+) -> Chip:
     """An issued, sealed chip for the test holder; its PIN is still the initial 123456.
 
-    `generation`: 1.0, 2.0 or 3.0; ValueError for another.
+    `generation`: 1.0, 2.0 or 3.0; ValueError for another. `bank`: the profile of its debit
+    application, by name, file or value; `pan`: another PAN than the profile's. FormatError for
+    one that does not fit.
     """
     chosen = _generation(generation)
+    profile = bank_profile(bank) if isinstance(bank, str) else bank
     chip = blank_chip(seeded(seed, TEST_DAY))
-    issue(chip, holder, chosen)
+    issue(chip, holder, chosen, bank=profile, pan=pan)
     chip.reset()
     return chip
 

@@ -44,7 +44,7 @@ from apdu.wire.iso7816 import (
 from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.perso import CREATE_FILE, FileHeader, FileKind
 from card_os.chip import Chip
-from host.issuer.profile import shipped_profile
+from host.issuer.profile import DEFAULT, shipped_profile
 
 NOT_FOUND = b"\x6a\x82"
 
@@ -83,12 +83,12 @@ def test_a_directory_answers_to_its_name_from_anywhere(directory: object) -> Non
         assert fci_of(label) + b"\x90\x00" == chip.transmit(select_name(name))
 
 
-def published_group(number: int) -> bytes:
-    return next(group.value for group in shipped_profile() if group.number == number)
+def personalised_group(number: int) -> bytes:
+    return next(group.value for group in shipped_profile(DEFAULT) if group.number == number)
 
 
 def test_the_fci_of_the_issued_card_is_the_one_of_its_specification(chip: Chip) -> None:
-    assert published_group(0x9102) + b"\x90\x00" == chip.transmit(SELECT_DEBIT)
+    assert personalised_group(0x9102) + b"\x90\x00" == chip.transmit(SELECT_DEBIT)
     for directory in HRSS_DIRECTORIES:
         assert bytes(directory.fci) + b"\x90\x00" == chip.transmit(select_name(directory.name))
     ssse = bytes.fromhex("6F16840F7378312E73682EC9E7BBE1B1A3D5CFA50388011E9000")
