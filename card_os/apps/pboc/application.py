@@ -12,7 +12,12 @@ from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.pboc.application import DEBIT_AID, PPSE_NAME, PSE_NAME
 from card_os.apps.pboc import (
+    data,
+    dynamic,
+    generate_ac,
+    issuer_authentication,
     personalisation,
+    processing,
     put_data,
     script_commands,
     scripts,
@@ -43,6 +48,11 @@ DEBIT = Application(
     DEBIT_AID,
     CommandTable(
         files.selection,
+        processing.commands,
+        data.commands,
+        dynamic.commands,
+        generate_ac.commands,
+        issuer_authentication.commands,
         verification.commands,
         script_commands.commands,
         put_data.commands,

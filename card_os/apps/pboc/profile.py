@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from apdu.atr import Interface
 from apdu.dol import Slice, offsets
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
 from apdu.tlv import Tlv, find, parse
+from apdu.wire.cryptogram import IssuerApplicationData
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import amount_of
 from apdu.wire.pboc.answers import LogEntry, parse_afl
@@ -100,6 +102,9 @@ class Route:
     ddol: DataList
     last: tuple[int, int]
     """SFI and number of the last record; 0, 0 where no record is named."""
+    signed: tuple[int, int]
+    """The record in which fDDA's 9F4B stands when GPO's answer has no room for it: one that was
+    personalised with a 9F4B to be filled in, or the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,12 @@ class Profile:
     signers: dict[Algorithm, Any] = field(default_factory=dict, repr=False, compare=False)
     """The card's private keys at work, made when they are first needed."""
 
+    def pdol(self, interface: Interface) -> DataList:
+        """What GPO must bring: the list in the FCI that SELECT answered."""
+        if interface is Interface.CONTACTLESS:
+            return self.contactless_pdol
+        return self.contact_pdol
+
     def amount(self, tag: int) -> int | None:
         """A parameter that is an amount or another number in BCD; None when the card has none."""
         value = self.parameters.get(tag)
@@ -147,6 +158,8 @@ class Profile:
 
 
 _EMPTY: Final = DataList({}, 0)
+_LONGEST_IAD: Final = 32
+"""Bytes of 9F10 (EMV 4.3 Book 3 annex A)."""
 
 
 def profile_of(directory: Directory) -> Profile:
@@ -228,13 +241,19 @@ def _route(directory: Directory, algorithm: Algorithm, way: Way, group: bytes) -
         template = parse(read_group(directory, CONTACT_IADS[algorithm]) or b"")
         found = find(template, tags.IAD)
         iad = found.value if found else b""
+    if iad:
+        IssuerApplicationData.parse(iad)
+        if len(iad) > _LONGEST_IAD:
+            raise FormatError(f"9F10: {len(iad)} bytes, {_LONGEST_IAD} at most")
     entries = parse_afl(afl) if afl else ()
     elements: dict[int, bytes] = {}
+    last = signed = (entries[-1].sfi, entries[-1].last) if entries else (0, 0)
     for entry in entries:
         for number in range(entry.first, entry.last + 1):
             for item in _inside(read_group(directory, entry.sfi << 8 | number) or b""):
                 elements[item.tag] = item.value
-    last = (entries[-1].sfi, entries[-1].last) if entries else (0, 0)
+                if item.tag == tags.SIGNED_DYNAMIC_DATA:
+                    signed = (entry.sfi, number)
     aip = int.from_bytes(given.get(tags.AIP, b""))
     return Route(
         way,
@@ -247,6 +266,7 @@ def _route(directory: Directory, algorithm: Algorithm, way: Way, group: bytes) -
         DataList.of(elements.get(tags.CDOL2, b"")),
         DataList.of(elements.get(tags.DDOL, b"")),
         last,
+        signed,
     )
 
 
