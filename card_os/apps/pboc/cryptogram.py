@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The card's cryptogram, and what it says with it: keys of the transaction, AC, and 9F10.
 
-Both ways of asking use it: GENERATE AC, and GPO of a tap (JR/T 0025.5 annexes D and E).
+Both ways of asking use it: GENERATE AC, and GPO of a tap (JR/T 0025.5 annexes D and E). The bytes
+are those that `apdu.wire.cryptogram` declares, put together by slices.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from apdu.crypto.cryptogram import AC, RULES, idd_mac
+from apdu.crypto.cryptogram import AC, IDD_MAC
 from apdu.crypto.derive import pboc_session_key
 from apdu.crypto.suite import BlockKey
 from apdu.errors import StatusError
 from apdu.sw import SW
-from apdu.wire.cryptogram import Cvn, OneAmount, OneAmountIdd, TwoAmounts, TwoAmountsIdd
+from apdu.wire.cryptogram import Cvn, OneAmount, TwoAmounts
 from apdu.wire.pboc import tags
-from apdu.wire.pboc.amounts import amount_bytes
 from apdu.wire.pboc.application import AC_KEY, ENC_KEY, MAC_KEY
 from apdu.wire.perso import KeyUsage
-from card_os.apps.pboc.profile import DataList, Profile, Route
+from card_os.apps.pboc.profile import DataList, Profile, Route, Selection
 from card_os.apps.pboc.state import CardState
 from card_os.dispatch import Context
 
@@ -27,19 +28,25 @@ _USAGE: Final = {
     MAC_KEY: KeyUsage.SCRIPT_MAC,
     ENC_KEY: KeyUsage.SCRIPT_ENCIPHERMENT,
 }
+TERMINAL_DATA: Final = Selection(
+    {
+        tags.AMOUNT: 6,
+        tags.OTHER_AMOUNT: 6,
+        tags.TERMINAL_COUNTRY: 2,
+        tags.TVR: 5,
+        tags.CURRENCY: 2,
+        tags.DATE: 3,
+        tags.TRANSACTION_TYPE: 1,
+        tags.UNPREDICTABLE_NUMBER: 4,
+    }
+)
+"""What the terminal has a part in, of the input of CVN 01: 29 bytes."""
+_CVN_17_DATA: Final = Selection({tags.AMOUNT: 6, tags.UNPREDICTABLE_NUMBER: 4})
+_NUMBER_AT: Final = 25
+"""Where the unpredictable number stands in the 29 bytes."""
+_CVN_01: Final = int(Cvn.CVN_01)
 _CVN_AT, _CVR_AT, _CVR_END, _IDD_AT = 2, 4, 7, 8
 """Places in 9F10: 07, DKI, CVN, CVR with its length, algorithm, then what the issuer wants."""
-_CVN_01_ELEMENTS: Final = (
-    tags.AMOUNT,
-    tags.OTHER_AMOUNT,
-    tags.TERMINAL_COUNTRY,
-    tags.TVR,
-    tags.CURRENCY,
-    tags.DATE,
-    tags.TRANSACTION_TYPE,
-    tags.UNPREDICTABLE_NUMBER,
-)
-_CVN_17_ELEMENTS: Final = (tags.AMOUNT, tags.UNPREDICTABLE_NUMBER)
 
 
 def session_key(ctx: Context, route: Route, kid: int, atc: bytes) -> BlockKey:
@@ -49,6 +56,26 @@ def session_key(ctx: Context, route: Route, kid: int, atc: bytes) -> BlockKey:
     """
     card_key = ctx.key(kid, _USAGE[kid], route.algorithm).cipher
     return card_key.suite.once(pboc_session_key(card_key, atc))
+
+
+# What the card tells its issuer
+
+_Told = Callable[[Profile, CardState, int], tuple[int, ...]]
+_TELLS: Final[dict[bytes, tuple[_Told, bytes]]] = {
+    bytes((10, OneAmount.BALANCE)): (lambda _, state, __: (state.balance,), bytes(1)),
+    bytes((10, OneAmount.SPENT)): (lambda _, state, __: (state.spent,), bytes(1)),
+    bytes((15, TwoAmounts.BALANCE_AND_SPENT)): (
+        lambda _, state, __: (state.balance, state.spent),
+        bytes(4),
+    ),
+    bytes((15, TwoAmounts.SPENT_AND_LIMIT)): (
+        lambda profile, state, _: (state.spent, profile.limits.spent),
+        bytes(4),
+    ),
+    bytes((10, OneAmount.AVAILABLE)): (lambda _, __, available: (available,), bytes(1)),
+    bytes((10, OneAmount.UNNAMED)): (lambda _, state, __: (state.balance,), bytes(1)),
+}
+"""By length and id of the issuer's data: its amounts, and what the input of its MAC ends with."""
 
 
 def issuer_application_data(
@@ -63,45 +90,28 @@ def issuer_application_data(
     """9F10 with the CVR in it, and the amounts that the issuer wants told, with their MAC.
 
     `state`: as it is after this command. `available`: what can be spent offline (9F5D), in fen.
+    Data of the issuer's own that is none of the known kinds stays as it was personalised.
+    StatusError 6985 when the card has no 9F10.
     """
     template = route.iad
-    iad = template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END:_IDD_AT]
-    wanted = template[_IDD_AT + 1 : _IDD_AT + 2]
-    if not wanted:
-        return iad + template[_IDD_AT:]
-    session = session_key(ctx, route, MAC_KEY, atc)
-    return iad + _discretionary(session, profile, state, atc, wanted[0], available)
-
-
-def _discretionary(
-    session: BlockKey,
-    profile: Profile,
-    state: CardState,
-    atc: bytes,
-    wanted: int,
-    available: int,
-) -> bytes:
-    balance, spent = _low(state.balance), _low(state.spent)
-    idd: OneAmountIdd | TwoAmountsIdd
-    match wanted:
-        case TwoAmounts.BALANCE_AND_SPENT:
-            idd = TwoAmountsIdd(TwoAmounts.BALANCE_AND_SPENT, balance, spent)
-        case TwoAmounts.SPENT_AND_LIMIT:
-            limit = _low(profile.amount(tags.CTTAL) or 0)
-            idd = TwoAmountsIdd(TwoAmounts.SPENT_AND_LIMIT, spent, limit)
-        case OneAmount.SPENT:
-            idd = OneAmountIdd(OneAmount.SPENT, spent)
-        case OneAmount.AVAILABLE:
-            idd = OneAmountIdd(OneAmount.AVAILABLE, _low(available))
-        case _:
-            idd = OneAmountIdd(OneAmount(wanted), balance)
-    whole = bytes(idd)
-    return whole[:-4] + idd_mac(session, atc, idd)
+    if not template:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    head = template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END:_IDD_AT]
+    told = _TELLS.get(template[_IDD_AT : _IDD_AT + 2])
+    if told is None:
+        return head + template[_IDD_AT:]
+    amounts_of, fill = told
+    amounts = b"".join([_low(each) for each in amounts_of(profile, state, available)])
+    mac = session_key(ctx, route, MAC_KEY, atc).mac(atc + amounts + fill)
+    return head + template[_IDD_AT : _IDD_AT + 2] + amounts + mac[:IDD_MAC]
 
 
 def _low(amount: int) -> bytes:
-    """The low 5 bytes of an amount."""
-    return amount_bytes(amount)[1:]
+    """The low 5 bytes of an amount, packed BCD."""
+    return bytes.fromhex(f"{amount:012d}"[2:])
+
+
+# The cryptogram
 
 
 def application_cryptogram(
@@ -112,14 +122,23 @@ def application_cryptogram(
     Raises StatusError 6985 when the card's list does not ask for an element that its cryptogram
     version wants.
     """
-    cvn = iad[_CVN_AT]
-    wanted = _CVN_01_ELEMENTS if cvn == Cvn.CVN_01 else _CVN_17_ELEMENTS
-    parts = [asked.value(tag, data) for tag in wanted]
-    if not all(parts):
+    whole = iad[_CVN_AT] == _CVN_01
+    elements = asked.select(TERMINAL_DATA if whole else _CVN_17_DATA, data)
+    if not elements:
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-    if cvn == Cvn.CVN_01:
-        parts += [route.aip.to_bytes(2), atc, iad[_CVR_AT - 1 : _CVR_END]]
-    else:
-        parts += [atc, iad[_CVR_AT : _CVR_AT + 1]]
-    session = session_key(ctx, route, AC_KEY, atc)
-    return session.mac(b"".join(parts), RULES[cvn].padding)[:AC]
+    if whole:
+        return cryptogram_over(ctx, route, elements, atc, iad)
+    return _mac(ctx, route, elements, atc, iad[_CVR_AT : _CVR_AT + 1])
+
+
+def cryptogram_over(ctx: Context, route: Route, terminal: bytes, atc: bytes, iad: bytes) -> bytes:
+    """As above. `terminal`: what `TERMINAL_DATA` selects, 29 bytes, whichever version it is."""
+    if iad[_CVN_AT] == _CVN_01:
+        own = iad[_CVR_AT - 1 : _CVR_END]
+        return _mac(ctx, route, terminal + route.aip.to_bytes(2), atc, own)
+    elements = terminal[:6] + terminal[_NUMBER_AT:]
+    return _mac(ctx, route, elements, atc, iad[_CVR_AT : _CVR_AT + 1])
+
+
+def _mac(ctx: Context, route: Route, terminal: bytes, atc: bytes, cvr: bytes) -> bytes:
+    return session_key(ctx, route, AC_KEY, atc).mac(terminal + atc + cvr)[:AC]

@@ -9,6 +9,7 @@ currency (fen).
 from __future__ import annotations
 
 from enum import IntFlag
+from struct import Struct, error
 from typing import Final
 
 from apdu.errors import StatusError
@@ -38,7 +39,7 @@ class Flag(IntFlag):
 
 @record
 class CardState(Record):
-    """The counters and balances of the application, 42 bytes."""
+    """The counters and balances of the application, 40 bytes."""
 
     atc: int = wire(uint(2), default=0)
     last_online_atc: int = wire(uint(2), default=0)
@@ -71,9 +72,89 @@ def _file(directory: Directory) -> ElementaryFile:
 
 def load(directory: Directory) -> CardState:
     """The state as memory has it. StatusError 6985 when the application has none."""
-    return CardState.parse(_file(directory).read_binary(0, CardState.byte_length()))
+    return unpacked(_file(directory).read_binary(0, SIZE))
 
 
 def store(directory: Directory, state: CardState) -> None:
     """Write the state; inside a block with the rest of it."""
-    _file(directory).update_binary(0, bytes(state))
+    _file(directory).update_binary(0, packed(state))
+
+
+# Every command of a transaction takes the state from memory, so that is written out here. The
+# declaration above is what it is held to.
+
+_PACKED: Final = Struct(">HHBBBBHIHIBBHIHIHI")
+"""A number of six bytes as its upper two and its lower four."""
+SIZE: Final = _PACKED.size
+_LOW: Final = 0xFFFFFFFF
+
+
+def unpacked(raw: bytes) -> CardState:
+    """What `CardState.parse` makes of these bytes, or FormatError."""
+    try:
+        (
+            atc,
+            last_online_atc,
+            flags,
+            scripts,
+            authentication_failures,
+            mac_failures,
+            spent_high,
+            spent,
+            dual_high,
+            dual,
+            international_currency,
+            international_country,
+            balance_high,
+            balance,
+            second_high,
+            second,
+            deducted_high,
+            deducted,
+        ) = _PACKED.unpack(raw)
+    except error:
+        return CardState.parse(raw)
+    return CardState(
+        atc,
+        last_online_atc,
+        flags,
+        scripts,
+        authentication_failures,
+        mac_failures,
+        spent_high << 32 | spent,
+        dual_high << 32 | dual,
+        international_currency,
+        international_country,
+        balance_high << 32 | balance,
+        second_high << 32 | second,
+        deducted_high << 32 | deducted,
+    )
+
+
+def packed(state: CardState) -> bytes:
+    """What `bytes(state)` is, or FormatError."""
+    spent, dual, balance = state.spent, state.spent_dual, state.balance
+    second, deducted = state.second_balance, state.deducted
+    try:
+        return _PACKED.pack(
+            state.atc,
+            state.last_online_atc,
+            state.flags,
+            state.scripts,
+            state.authentication_failures,
+            state.mac_failures,
+            spent >> 32,
+            spent & _LOW,
+            dual >> 32,
+            dual & _LOW,
+            state.international_currency,
+            state.international_country,
+            balance >> 32,
+            balance & _LOW,
+            second >> 32,
+            second & _LOW,
+            deducted >> 32,
+            deducted & _LOW,
+        )
+    except error:
+        return bytes(state)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GENERATE AC, the first and the second: the card decides, remembers, and says so in a cryptogram.
+
+What is to be remembered is known before the cryptogram is made, and written in one step before it
+leaves: what fails on the way leaves no trace, and no answer is given that the card does not
+remember (JR/T 0025.5 clauses 14 and 16).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from apdu.atr import Interface
+from apdu.errors import StatusError
+from apdu.sw import SW
+from apdu.tlv import build, tlv
+from apdu.wire.pboc import tags
+from apdu.wire.pboc.amounts import amount_of
+from apdu.wire.pboc.application import PIN_REFERENCE
+from apdu.wire.pboc.commands import GENERATE_AC, AcRequest
+from apdu.wire.pboc.flags import Aip, Cvr
+from apdu.wire.pboc.groups import Way
+from apdu.wire.perso import Life
+from card_os.apps.pboc import logs
+from card_os.apps.pboc.completion import IssuerSaid, completion
+from card_os.apps.pboc.cryptogram import TERMINAL_DATA, cryptogram_over, issuer_application_data
+from card_os.apps.pboc.profile import DataList, Route, profile_of
+from card_os.apps.pboc.risk import AAC, ARQC, TC, Decision, Standing, cash_action, first_action
+from card_os.apps.pboc.signatures import sign_combined
+from card_os.apps.pboc.state import load
+from card_os.apps.pboc.transaction import Phase, Transaction, current
+from card_os.apps.pboc.velocity import Asked
+from card_os.dispatch import CommandTable, Context
+from card_os.session import Stage
+
+commands = CommandTable()
+
+Sent = tuple[DataList, bytes]
+"""A list of the card's, and what the terminal sent for it."""
+_BLOCKED: Final = int(Stage.BLOCKED)
+_AIP_CDA: Final = int(Aip.CDA)
+_DDA_PERFORMED: Final = int(Cvr.DDA_PERFORMED)
+_PIN_PERFORMED: Final = int(Cvr.PIN_VERIFICATION_PERFORMED)
+_OWN_WORD: Final = frozenset({tags.TVR, tags.TSI, tags.UNPREDICTABLE_NUMBER})
+"""What a terminal may say otherwise than it said to GPO (JR/T 0025.13 7.4.5)."""
+
+
+@commands.on(GENERATE_AC, life=Stage.OPERATIONAL | Stage.BLOCKED)
+def generate_ac(ctx: Context, request: AcRequest, data: bytes) -> bytes:
+    """The card's decision: CID, ATC, AC and 9F10, signed where that is asked for (CDA).
+
+    StatusError 6985 when no cryptogram is due: before GPO, behind a TC or an AAC, for a second
+    ARQC; or when the card blocks its application (ADA 2.3). 6700 when the data is not as long as
+    the card's list says, 6A80 when the amount is none.
+    """
+    transaction = current(ctx)
+    phase, route = transaction.phase, transaction.route
+    if route is not None:
+        if phase is Phase.INITIATED:
+            return _first(ctx, request, transaction, route, data)
+        if phase is Phase.CARD_ACTION and request.result != ARQC:
+            return _second(ctx, request, transaction, route, data)
+    raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+
+
+def _first(
+    ctx: Context, request: AcRequest, transaction: Transaction, route: Route, data: bytes
+) -> bytes:
+    directory = ctx.session.directory
+    profile, state = profile_of(directory), load(directory)
+    terminal = _terminal_data(route.cdol1, data)
+    asked, standing = _asked(request, terminal), _standing(ctx, transaction, route)
+    if route.way is Way.CASH:
+        decision = cash_action(
+            profile.limits,
+            state,
+            asked,
+            standing,
+            agrees=_agree(_options(ctx, transaction), (route.cdol1, data)),
+            second=transaction.second_currency,
+        )
+    else:
+        decision = first_action(profile.limits, state, asked, standing)
+    if decision.blocks:
+        _block(ctx, transaction)
+    return _answer(ctx, request, transaction, route, decision, terminal, data, b"")
+
+
+def _second(
+    ctx: Context, request: AcRequest, transaction: Transaction, route: Route, data: bytes
+) -> bytes:
+    directory = ctx.session.directory
+    profile, state = profile_of(directory), load(directory)
+    terminal = _terminal_data(route.cdol2, data)
+    arc = route.cdol2.value(tags.ARC, data)
+    if not arc:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    decision = completion(
+        profile.limits,
+        state,
+        _asked(request, terminal),
+        _standing(ctx, transaction, route),
+        IssuerSaid(arc, transaction.authentication, transaction.arc, transaction.script_refused),
+    )
+    first = transaction.first_data
+    return _answer(ctx, request, transaction, route, decision, terminal, first, data)
+
+
+# What the decision is made from
+
+
+def _terminal_data(asked: DataList, data: bytes) -> bytes:
+    """What cryptogram and decision are made from, 29 bytes. StatusError 6700 when the data is not
+    as long as the list says, 6985 when the list asks not for all of it."""
+    if len(data) != asked.length:
+        raise StatusError(SW.WRONG_LENGTH)
+    found = asked.select(TERMINAL_DATA, data)
+    if not found:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    return found
+
+
+def _asked(request: AcRequest, terminal: bytes) -> Asked:
+    return Asked(
+        request.result, amount_of(terminal[:6]), terminal[19:21], terminal[12:14], terminal[14]
+    )
+
+
+def _standing(ctx: Context, transaction: Transaction, route: Route) -> Standing:
+    pin = ctx.session.directory.pins.get(PIN_REFERENCE)
+    cvr = transaction.cvr
+    exhausted = pin is not None and not pin.counter.left and not cvr & _PIN_PERFORMED
+    blocked = ctx.session.stage == _BLOCKED
+    return Standing(route.aip, cvr, blocked, exhausted, transaction.pin_exceeded)
+
+
+def _options(ctx: Context, transaction: Transaction) -> Sent:
+    """What the terminal sent to GPO."""
+    profile = profile_of(ctx.session.directory)
+    if ctx.session.interface is Interface.CONTACTLESS:
+        return profile.contactless_pdol, transaction.options
+    return profile.contact_pdol, transaction.options
+
+
+def _agree(options: Sent, said: Sent) -> bool:
+    """Whether what a terminal says twice is the same."""
+    (pdol, first), (cdol, second) = options, said
+    return all(
+        pdol.value(tag, first) == cdol.value(tag, second)
+        for tag in cdol.places
+        if tag in pdol.places and tag not in _OWN_WORD
+    )
+
+
+# What comes of it
+
+
+def _block(ctx: Context, transaction: Transaction) -> NoReturn:
+    """Block the application, for the PIN's tries; no cryptogram is given, so no script is bound to
+    this transaction: the next one takes what gives the application back."""
+    session = ctx.session
+    with ctx.nvm.atomic():
+        ctx.tree.set_life(session.directory, Life.DEACTIVATED)
+    session.stage = _BLOCKED
+    session.scratch = Transaction(Phase.ENDED, transaction.route)
+    raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+
+
+def _answer(
+    ctx: Context,
+    request: AcRequest,
+    before: Transaction,
+    route: Route,
+    decision: Decision,
+    terminal: bytes,
+    first: bytes,
+    second: bytes,
+) -> bytes:
+    """The answer to a decision, that has been written down. `first`, `second`: what was sent for
+    CDOL1 and CDOL2, the latter empty at the first GENERATE AC."""
+    session = ctx.session
+    profile, atc = profile_of(session.directory), before.atc
+    result, state, cvr = decision.result, decision.state, decision.cvr
+    signed = request.cda and result != AAC and route.aip & _AIP_CDA
+    if signed:
+        cvr |= _DDA_PERFORMED
+    iad = issuer_application_data(ctx, profile, route, state, atc, cvr)
+    ac = cryptogram_over(ctx, route, terminal, atc, iad)
+    cid = result << 6 | decision.reason
+    if signed:
+        heard = before.options + first + second
+        answer = _combined(ctx, route, cid, atc, ac, iad, heard, terminal[25:])
+    else:
+        answer = bytes((tags.FORMAT_1, 11 + len(iad), cid)) + atc + ac + iad
+    record = b""
+    if result == TC:
+        sent = (route.cdol2, second), (route.cdol1, first), _options(ctx, before)
+        record = logs.transaction_record(profile, atc, *(sent if second else sent[1:]))
+    logs.commit(ctx, profile, state, record)
+    online = result == ARQC
+    session.scratch = Transaction(
+        Phase.CARD_ACTION if online else Phase.ONLINE if second else Phase.ENDED,
+        route,
+        before.options,
+        atc,
+        before.second_currency,
+        cvr,
+        before.pin_exceeded,
+        first,
+        before.ac or ac,
+        before.authentication,
+        before.arc,
+        before.script_refused,
+    )
+    return answer
+
+
+def _combined(
+    ctx: Context,
+    route: Route,
+    cid: int,
+    atc: bytes,
+    ac: bytes,
+    iad: bytes,
+    heard: bytes,
+    number: bytes,
+) -> bytes:
+    """The answer in format 2, the cryptogram in the signature (EMV 4.3 Book 2 6.6.1)."""
+    head = [tlv(tags.CID, bytes((cid,))), tlv(tags.ATC, atc)]
+    tail = tlv(tags.IAD, iad)
+    signature = sign_combined(ctx, route, cid, ac, heard + build([*head, tail]), number)
+    return build([tlv(tags.FORMAT_2, [*head, tlv(tags.SIGNED_DYNAMIC_DATA, signature), tail])])
