@@ -11,14 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from hmac import compare_digest
+from typing import Final
 
 from apdu.crypto import gmcert, sm2
 from apdu.crypto.ca_keys import CaKey
 from apdu.crypto.rsa import RsaPublicKey
 from apdu.errors import FormatError
 
-CENTURY = 2000
-"""Of the years that certificates have two digits of."""
+_LAST_CENTURY: Final = 50
+"""Years of two digits from this on are of the last century (EMV Book 4 6.7.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,14 @@ def sm2_authority(key: gmcert.CaKey, signature: bytes) -> AuthorityKey:
 
 
 def last_day(month: str) -> date:
-    """The last day of a month, MMYY, as certificates expire. Years are those of this century."""
-    following, year = int(month[:2]) % 12 + 1, CENTURY + int(month[2:])
+    """The last day of a month, MMYY, until which a certificate is good."""
+    following, year = int(month[:2]) % 12 + 1, full_year(int(month[2:]))
     return date.fromordinal(date(year + (following == 1), following, 1).toordinal() - 1)
+
+
+def full_year(digits: int) -> int:
+    """The year that two digits mean."""
+    return digits + (1900 if digits >= _LAST_CENTURY else 2000)
 
 
 @dataclass(frozen=True, slots=True)

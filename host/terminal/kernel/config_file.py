@@ -16,6 +16,7 @@ from apdu.dol import asked
 from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
+from apdu.wire.pboc.flags import TerminalCapabilities
 from host.terminal.kernel.capks import (
     AuthorityKey,
     AuthorityKeys,
@@ -63,7 +64,7 @@ def parse_config(text: str) -> TerminalConfig:
         id=terminal.text("id", {8}),
         serial=terminal.text("serial", {8}),
         type=_terminal_type(terminal),
-        capabilities=int.from_bytes(terminal.octets("capabilities", {3})),
+        capabilities=_capabilities(terminal),
         additional_capabilities=terminal.octets("additional_capabilities", {5}),
         country=terminal.digits("country", {3}),
         currency=terminal.digits("currency", {3}),
@@ -87,6 +88,13 @@ def _terminal_type(terminal: Settings) -> str:
     value = terminal.digits("type", {2})
     if value[0] not in "123" or value[1] not in "123456":
         terminal.fail("type", "must be 11 to 36, digits 1 to 3 and 1 to 6 (EMV Book 4 annex A1)")
+    return value
+
+
+def _capabilities(terminal: Settings) -> int:
+    value = int.from_bytes(terminal.octets("capabilities", {3}))
+    if value & TerminalCapabilities.ENCIPHERED_PIN:
+        terminal.fail("capabilities", "enciphered offline PINs are not done, byte 2 b5 must be 0")
     return value
 
 
