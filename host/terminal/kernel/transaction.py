@@ -99,6 +99,8 @@ class Transaction:
     """The card's public key, once its certificates were believed."""
     cda: bool = False
     """Combined dynamic data authentication was chosen, and the card's key is known."""
+    asked: Result | None = None
+    """The cryptogram that was asked for last; none yet."""
     first_data: bytes = field(default=b"", repr=False)
     """What was sent for CDOL1."""
     final_data: bytes = field(default=b"", repr=False)
