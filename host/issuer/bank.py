@@ -12,24 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 
 from host.issuer.ledger import IN_MEMORY, Ledger  # isort: skip - says what to install
 
-from sqlalchemy import Connection, insert, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, update
 
 from apdu.crypto.suite import BlockKey
 from apdu.errors import FormatError
 from apdu.wire.digits import check_pan
-from host.issuer.accounts import AccountView, Kind, Operation, Posted, State, Statement
+from host.issuer import life
+from host.issuer.accounts import AccountView, Operation, Posted, Statement
 from host.issuer.audit import findings
 from host.issuer.faults import Reason, Refused
 from host.issuer.journal import (
-    LOCK,
     Order,
-    card_of,
+    check_atc,
     check_reference,
+    lock,
     order,
     recalled,
     record,
@@ -38,15 +38,15 @@ from host.issuer.journal import (
 )
 from host.issuer.limits import Limits
 from host.issuer.online_pin import verify
-from host.issuer.passwords import TRIES, PinKeys, PinValue, published_pin_keys
-from host.issuer.posting import check_open, hold, known, post, settle, standing, undo
-from host.issuer.schema import accounts, cards
+from host.issuer.passwords import PinKeys, published_pin_keys
+from host.issuer.posting import hold, known, post, settle, undo
+from host.issuer.prepared import Prepared
+from host.issuer.schema import cards
 from host.issuer.statements import statement_of
 
 Work = Callable[[Connection, Order], Posted]
 HOLDER: Final = 64
 """Characters of a holder's name, at most."""
-LARGEST_ATC: Final = 0xFFFF
 
 
 class Bank:
@@ -82,93 +82,36 @@ class Bank:
             raise FormatError("PSN: must be 2 digits")
         if not 1 <= len(holder) <= HOLDER or not holder.isprintable():
             raise FormatError(f"holder: must be 1 to {HOLDER} characters that can be printed")
-        asked = order(Operation.OPEN, reference, pan, at, by, content=f"{psn} {expires} {holder}")
-
-        def work(connection: Connection, asked: Order) -> Posted:
-            if card_of(connection, pan) is not None:
-                raise Refused(Reason.INVALID)
-            own, purse = (
-                connection.execute(_ACCOUNT, {"kind": kind.value}).scalar_one()
-                for kind in (Kind.CUSTOMER, Kind.CASH_FLOAT)
-            )
-            values = {
-                "pan": pan,
-                "psn": psn,
-                "holder": holder,
-                "expires": expires.isoformat() if expires else "",
-                "state": State.INACTIVE.value,
-                "account": own,
-                "cash_account": purse,
-            }
-            connection.execute(insert(cards), values)
-            return self._stands(connection, asked)
-
-        return self._answer(asked, work)
+        day = expires.isoformat() if expires else ""
+        asked = order(Operation.OPEN, reference, pan, at, by, content=f"{psn} {day} {holder}")
+        return self._answer(asked, lambda c, o: life.begin(c, o, psn, holder, day))
 
     def activate(
         self, reference: str, pan: str, password: str, at: datetime, by: str = ""
     ) -> Posted:
         """激活: the holder, identified by the bank, sets the transaction password."""
         kept = self.pin_keys.kept(password, pan)
-
-        def work(connection: Connection, asked: Order) -> Posted:
-            card = known(connection, pan)
-            check_open(card)
-            if card.state != State.INACTIVE.value:
-                raise Refused(Reason.INVALID)
-            self._change(connection, pan, state=State.ACTIVE.value, **_password(kept))
-            return self._stands(connection, asked)
-
-        return self._answer(order(Operation.ACTIVATE, reference, pan, at, by), work)
+        asked = order(Operation.ACTIVATE, reference, pan, at, by)
+        return self._answer(asked, lambda c, o: life.activate(c, o, kept))
 
     def freeze(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
         """冻结: from now on nothing leaves the account; money still comes in."""
-        return self._set_frozen(Operation.FREEZE, reference, pan, at, by)
+        return self._answer(order(Operation.FREEZE, reference, pan, at, by), life.freeze)
 
     def unfreeze(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
         """解冻."""
-        return self._set_frozen(Operation.UNFREEZE, reference, pan, at, by)
+        return self._answer(order(Operation.UNFREEZE, reference, pan, at, by), life.unfreeze)
 
     def renew(
         self, reference: str, pan: str, expires: date | None, at: datetime, by: str = ""
     ) -> Posted:
         """换卡: the card is good until another day."""
         day = expires.isoformat() if expires else ""
-
-        def work(connection: Connection, asked: Order) -> Posted:
-            check_open(known(connection, pan))
-            self._change(connection, pan, expires=day)
-            return self._stands(connection, asked)
-
-        return self._answer(order(Operation.RENEW, reference, pan, at, by, content=day), work)
+        return self._answer(order(Operation.RENEW, reference, pan, at, by, content=day), life.renew)
 
     def close(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
         """销户: for good, and only when nothing is left in the account or its float."""
-
-        def work(connection: Connection, asked: Order) -> Posted:
-            card = known(connection, pan)
-            check_open(card)
-            if card.balance or card.cash or card.frozen:
-                raise Refused(Reason.INVALID)
-            self._change(connection, pan, state=State.CLOSED.value, tries=0)
-            return self._stands(connection, asked)
-
-        return self._answer(order(Operation.CLOSE, reference, pan, at, by), work)
-
-    def _set_frozen(
-        self, operation: Operation, reference: str, pan: str, at: datetime, by: str
-    ) -> Posted:
-        frozen = int(operation is Operation.FREEZE)
-
-        def work(connection: Connection, asked: Order) -> Posted:
-            card = known(connection, pan)
-            check_open(card)
-            if card.frozen == frozen:
-                raise Refused(Reason.INVALID)
-            self._change(connection, pan, frozen=frozen)
-            return self._stands(connection, asked)
-
-        return self._answer(order(operation, reference, pan, at, by), work)
+        return self._answer(order(Operation.CLOSE, reference, pan, at, by), life.close)
 
     # Money
 
@@ -213,8 +156,7 @@ class Bank:
         `atc`: of the card's transaction, 1 to 65535: each is paid once. Works in every state of
         the account; `Posted.short` is what the float lacked.
         """
-        if type(atc) is not int or not 1 <= atc <= LARGEST_ATC:
-            raise FormatError(f"ATC: must be 1 to {LARGEST_ATC}")
+        check_atc(atc)
         asked = order(Operation.SETTLEMENT, reference, pan, at, by, amount, atc=atc)
         return self._answer(asked, lambda c, asked: settle(c, self.ledger.house, asked))
 
@@ -253,20 +195,7 @@ class Bank:
         """How an account stands."""
         check_pan(pan)
         with self.ledger.reading() as connection:
-            card = known(connection, pan)
-        return AccountView(
-            pan=card.pan,
-            psn=card.psn,
-            holder=card.holder,
-            expires=date.fromisoformat(card.expires) if card.expires else None,
-            state=State(card.state),
-            frozen=bool(card.frozen),
-            balance=card.balance,
-            held=card.held,
-            cash=card.cash,
-            pin_tries=card.tries,
-            atc=card.atc,
-        )
+            return life.view(known(connection, pan))
 
     def answered(self, reference: str) -> Posted | Refused | None:
         """What this reference was answered, if it was: to be asked before a PIN is looked at,
@@ -308,38 +237,26 @@ class Bank:
         asked = order(Operation.PASSWORD_CHANGE, reference, pan, at, by)
         if self.answered(reference) is None:
             self.verify_pin(pan, old)
-        return self._answer(asked, self._setting(kept))
+        return self._answer(asked, lambda c, o: life.set_password(c, o, kept))
 
     def reset_password(
         self, reference: str, pan: str, new: str, at: datetime, by: str = ""
     ) -> Posted:
         """重置密码: forgotten or blocked; the bank has identified the holder in person."""
         kept = self.pin_keys.kept(new, pan)
-        return self._answer(
-            order(Operation.PASSWORD_RESET, reference, pan, at, by), self._setting(kept)
-        )
+        asked = order(Operation.PASSWORD_RESET, reference, pan, at, by)
+        return self._answer(asked, lambda c, o: life.set_password(c, o, kept))
 
     def raise_atc(self, pan: str, atc: int) -> bool:
         """Keep the highest transaction counter of a card. False when it is not higher than what
         was seen before, which is what a replay looks like; nothing is changed then."""
         check_pan(pan)
-        higher = update(cards).where(cards.c.pan == pan, cards.c.atc < atc).values(atc=atc)
+        check_atc(atc)
         with self.ledger.writing() as connection:
-            if connection.execute(higher).rowcount:
+            if _HIGHER(connection, of=pan, number=atc):
                 return True
             known(connection, pan)
             return False
-
-    def _setting(self, kept: PinValue) -> Work:
-        def work(connection: Connection, asked: Order) -> Posted:
-            card = known(connection, asked.pan)
-            check_open(card)
-            if card.state == State.INACTIVE.value:
-                raise Refused(Reason.INACTIVE)
-            self._change(connection, asked.pan, **_password(kept))
-            return self._stands(connection, asked)
-
-        return work
 
     # How every order is answered
 
@@ -350,7 +267,7 @@ class Bank:
         """The first answer to this order, or a new one."""
         try:
             return self._answered_once(asked, work)
-        except IntegrityError:
+        except self.ledger.broken_rule:
             if not self.ledger.locks_rows:
                 raise
             # Another connection was first with this reference; now there is an answer of it.
@@ -359,7 +276,7 @@ class Bank:
     def _answered_once(self, asked: Order, work: Work) -> Posted:
         with self.ledger.writing() as connection:
             if self.ledger.locks_rows:
-                connection.execute(LOCK, {"of": asked.cards})
+                lock(connection, asked)
             original, undone = rows_of(connection, asked.reference)
             row = undone if asked.reversal else original
             if row is not None:
@@ -374,17 +291,10 @@ class Bank:
                     record(connection, asked, refused)
         raise refused
 
-    def _change(self, connection: Connection, pan: str, **values: Any) -> None:
-        connection.execute(update(cards).where(cards.c.pan == pan).values(**values))
 
-    def _stands(self, connection: Connection, asked: Order) -> Posted:
-        done = standing(known(connection, asked.pan), asked)
-        record(connection, asked, done)
-        return done
-
-
-_ACCOUNT: Final = insert(accounts).returning(accounts.c.id)
-
-
-def _password(kept: PinValue) -> dict[str, Any]:
-    return {"pvv": kept.pvv, "pin_offset": kept.offset, "tries": TRIES}
+_HIGHER: Final = Prepared(
+    update(cards)
+    .where(cards.c.pan == bindparam("of"), cards.c.atc < bindparam("number"))
+    .values(atc=bindparam("number"))
+    .returning(cards.c.atc)
+)

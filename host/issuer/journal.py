@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from apdu.errors import FormatError
 from apdu.wire.digits import check_pan
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
 from host.issuer.accounts import Operation, Posted
 from host.issuer.faults import Reason, Refused
+from host.issuer.prepared import Prepared, adding
 from host.issuer.schema import accounts, cards, journal, moves, usage
 
 REFERENCE: Final = 12
+LARGEST_ATC: Final = 0xFFFF
 BY: Final = 64
 """Characters of who or what asked, at most."""
 
@@ -84,6 +86,13 @@ def check_amount(amount: int) -> int:
     return amount
 
 
+def check_atc(atc: int) -> int:
+    """A card's transaction counter, when it is 1 to 65535, or FormatError."""
+    if type(atc) is not int or not 1 <= atc <= LARGEST_ATC:
+        raise FormatError(f"ATC: must be 1 to {LARGEST_ATC}")
+    return atc
+
+
 def moment(at: datetime) -> str:
     """A time of the bank's own, as the store has it. Raises FormatError when it has a zone."""
     if at.tzinfo is not None:
@@ -93,13 +102,13 @@ def moment(at: datetime) -> str:
 
 # What was answered
 
-_FIND: Final = select(journal).where(journal.c.reference == bindparam("of"))
+_FIND: Final = Prepared(select(journal).where(journal.c.reference == bindparam("of")))
 
 
-def rows_of(connection: Connection, reference: str) -> tuple[Row[Any] | None, Row[Any] | None]:
+def rows_of(connection: Connection, reference: str) -> tuple[Any, Any]:
     """The rows of a reference: the order itself, and its reversal."""
     original = undone = None
-    for row in connection.execute(_FIND, {"of": reference}):
+    for row in _FIND(connection, of=reference):
         if row.reversal:
             undone = row
         else:
@@ -107,7 +116,7 @@ def rows_of(connection: Connection, reference: str) -> tuple[Row[Any] | None, Ro
     return original, undone
 
 
-def replayed(asked: Order, row: Row[Any]) -> Posted:
+def replayed(asked: Order, row: Any) -> Posted:
     """The first answer to this order. Raises Refused when that was no, or when the reference
     stands for something else."""
     if row.operation == Operation.DECLINE.value:
@@ -126,7 +135,7 @@ def replayed(asked: Order, row: Row[Any]) -> Posted:
     return answer
 
 
-def recalled(row: Row[Any]) -> Posted | Refused:
+def recalled(row: Any) -> Posted | Refused:
     """What an order was answered."""
     if row.refused:
         return Refused(Reason[row.refused])
@@ -142,7 +151,8 @@ def recalled(row: Row[Any]) -> Posted | Refused:
     )
 
 
-_RECORD: Final = insert(journal).returning(journal.c.id)
+_COLUMNS: Final = [name for name in journal.c.keys() if name != "id"]
+_RECORD: Final = Prepared(adding(journal, *_COLUMNS).returning(journal.c.id))
 
 
 def record(connection: Connection, asked: Order, done: Posted | Refused) -> int:
@@ -169,14 +179,14 @@ def record(connection: Connection, asked: Order, done: Posted | Refused) -> int:
     else:
         for name in ("amount", "balance", "available", "cash", "short"):
             values[name] = getattr(done, name)
-    return int(connection.execute(_RECORD, values).scalar_one())
+    return int(_RECORD.one(connection, **values).id)
 
 
 # Cards and money
 
 _own = accounts.alias("own")
 _purse = accounts.alias("purse")
-_CARD: Final = (
+_CARD: Final = Prepared(
     select(
         cards,
         _own.c.balance,
@@ -187,70 +197,60 @@ _CARD: Final = (
     .join(_purse, cards.c.cash_account == _purse.c.id)
     .where(cards.c.pan == bindparam("of"))
 )
-LOCK: Final = (
-    select(cards.c.pan)
-    .where(cards.c.pan.in_(bindparam("of", expanding=True)))
-    .order_by(cards.c.pan)
-    .with_for_update()
-)
-"""In one order, so that no two transactions wait for each other."""
+_LOCK: Final = Prepared(select(cards.c.pan).where(cards.c.pan == bindparam("of")).with_for_update())
 
 
-def card_of(connection: Connection, pan: str) -> Row[Any] | None:
+def lock(connection: Connection, asked: Order) -> None:
+    """Have the cards of an order for oneself; in one order, or two might wait for each other."""
+    for pan in sorted(asked.cards):
+        _LOCK(connection, of=pan)
+
+
+def card_of(connection: Connection, pan: str) -> Any:
     """A card with the balances of its two accounts."""
-    return connection.execute(_CARD, {"of": pan}).one_or_none()
+    return _CARD.one(connection, of=pan)
 
 
-_MOVE: Final = insert(moves)
+_MOVE: Final = Prepared(adding(moves, "journal", "payer", "payee", "amount"))
 
 
 def move(connection: Connection, number: int, payer: int, payee: int, amount: int) -> None:
     """Take an amount from one account and give it to another, under a row of the journal."""
-    connection.execute(_MOVE, {"journal": number, "payer": payer, "payee": payee, "amount": amount})
+    _MOVE(connection, journal=number, payer=payer, payee=payee, amount=amount)
 
 
 # What was had in a day
 
-_USED: Final = select(usage.c.total, usage.c.times).where(
+_DAY: Final = (
     usage.c.pan == bindparam("of"),
     usage.c.day == bindparam("on"),
     usage.c.operation == bindparam("doing"),
 )
-_USE: Final = (
+_USED: Final = Prepared(select(usage.c.total, usage.c.times).where(*_DAY))
+_FIRST: Final = Prepared(adding(usage, "pan", "day", "operation", "total", "times"))
+_MORE: Final = Prepared(
     update(usage)
-    .where(
-        usage.c.pan == bindparam("of"),
-        usage.c.day == bindparam("on"),
-        usage.c.operation == bindparam("doing"),
-    )
+    .where(*_DAY)
     .values(total=usage.c.total + bindparam("more"), times=usage.c.times + bindparam("often"))
 )
 
 
 def used(connection: Connection, asked: Order) -> tuple[int, int] | None:
     """Fen and times that an operation was done on the day of the order; None: never."""
-    of = {"of": asked.pan, "on": asked.day, "doing": asked.operation.value}
-    row = connection.execute(_USED, of).one_or_none()
-    return None if row is None else (int(row[0]), int(row[1]))
+    row = _USED.one(connection, of=asked.pan, on=asked.day, doing=asked.operation.value)
+    return None if row is None else (int(row.total), int(row.times))
 
 
 def use(connection: Connection, asked: Order, before: tuple[int, int] | None) -> None:
-    """Count one more."""
-    day = {"pan": asked.pan, "day": asked.day, "operation": asked.operation.value}
+    """Count one more; `before`: what `used` said."""
+    pan, day, doing = asked.pan, asked.day, asked.operation.value
     if before is None:
-        connection.execute(insert(usage).values(**day, total=asked.amount, times=1))
+        _FIRST(connection, pan=pan, day=day, operation=doing, total=asked.amount, times=1)
     else:
-        _count(connection, asked.pan, asked.day, asked.operation.value, asked.amount, 1)
+        _MORE(connection, of=pan, on=day, doing=doing, more=asked.amount, often=1)
 
 
-def unuse(connection: Connection, original: Row[Any]) -> None:
+def unuse(connection: Connection, original: Any) -> None:
     """Count one less, on the day of what is reversed."""
-    day = original.at[:10]
-    _count(connection, original.pan, day, original.operation, -original.amount, -1)
-
-
-def _count(
-    connection: Connection, pan: str, day: str, operation: str, more: int, often: int
-) -> None:
-    which = {"of": pan, "on": day, "doing": operation}
-    connection.execute(_USE, which | {"more": more, "often": often})
+    day, doing = original.at[:10], original.operation
+    _MORE(connection, of=original.pan, on=day, doing=doing, more=-original.amount, often=-1)

@@ -18,7 +18,7 @@ from typing import Any, Final
 try:
     from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select
     from sqlalchemy.engine import URL, make_url
-    from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+    from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
     from sqlalchemy.exc import TimeoutError as PoolTimeout
     from sqlalchemy.pool import QueuePool
 except ImportError as missing:
@@ -48,6 +48,9 @@ class Ledger:
         `wait`: seconds until a store that others keep busy is given up. Raises BankUnavailable.
         """
         self.engine = _engine(url, durable, wait)
+        driver: Any = self.engine.dialect.loaded_dbapi
+        self.broken_rule: Final[type[Exception]] = driver.IntegrityError
+        """What the driver raises when a constraint is not met."""
         self.locks_rows: Final = self.engine.dialect.name != "sqlite"
         """Whether rows are locked one by one; SQLite is locked as a whole."""
         with self.writing() as connection:
@@ -57,34 +60,42 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction: all of it or, when anything is raised, nothing."""
-        with _known_failures(), self.engine.begin() as connection:
+        with self._known_failures(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads, and sees the store as it was at one moment."""
-        with _known_failures(), self.engine.connect() as connection:
+        with self._known_failures(), self.engine.connect() as connection:
             calm = connection.execution_options(**{_READING: True})
             if self.locks_rows:
                 calm = calm.execution_options(isolation_level="REPEATABLE READ")
             with calm.begin():
                 yield calm
 
+    @contextmanager
+    def _known_failures(self) -> Iterator[None]:
+        """Failures of the store become BankUnavailable; a broken rule of the ledger, a bug or
+        another connection that was first, surfaces as the driver says it."""
+        driver: Any = self.engine.dialect.loaded_dbapi
+        try:
+            yield
+        except DBAPIError as error:
+            if isinstance(error.orig, self.broken_rule):
+                raise error.orig from None
+            raise _failed(error.orig) from error
+        except self.broken_rule:
+            raise
+        except (driver.Error, PoolTimeout) as error:
+            raise _failed(error) from error
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
 
-@contextmanager
-def _known_failures() -> Iterator[None]:
-    """Failures of the store become BankUnavailable; a broken rule of the ledger is a bug."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (DBAPIError, PoolTimeout) as error:
-        kind = type(getattr(error, "orig", None) or error).__name__
-        raise BankUnavailable(f"the bank's store failed ({kind})") from error
+def _failed(error: BaseException | None) -> BankUnavailable:
+    return BankUnavailable(f"the bank's store failed ({type(error).__name__})")
 
 
 def _engine(url: str, durable: bool, wait: float) -> Engine:

@@ -14,15 +14,16 @@ from host.issuer.faults import Reason, Refused
 from host.issuer.ledger import Ledger
 from host.issuer.passwords import TRIES, PinKeys, PinValue, check_block
 from host.issuer.posting import check_open, known
+from host.issuer.prepared import Prepared
 from host.issuer.schema import cards
 
-_PAY: Final = (
+_PAY: Final = Prepared(
     update(cards)
     .where(cards.c.pan == bindparam("of"), cards.c.state == State.ACTIVE.value, cards.c.tries > 0)
     .values(tries=cards.c.tries - 1)
     .returning(cards.c.tries, cards.c.pvv, cards.c.pin_offset)
 )
-_GIVE_BACK: Final = (
+_GIVE_BACK: Final = Prepared(
     update(cards)
     .where(
         cards.c.pan == bindparam("of"),
@@ -42,7 +43,7 @@ def verify(ledger: Ledger, keys: PinKeys, pan: str, block: bytes, pin_key: Block
     """
     check_block(block)
     with ledger.writing() as connection:
-        paid = connection.execute(_PAY, {"of": pan}).one_or_none()
+        paid = _PAY.one(connection, of=pan)
         if paid is None:
             card = known(connection, pan)
             check_open(card)
@@ -52,4 +53,4 @@ def verify(ledger: Ledger, keys: PinKeys, pan: str, block: bytes, pin_key: Block
     if not keys.right(block, pan, kept, pin_key):
         raise Refused(Reason.WRONG_PIN, paid.tries)
     with ledger.writing() as connection:
-        connection.execute(_GIVE_BACK, {"of": pan, "was_pvv": kept.pvv, "was_offset": kept.offset})
+        _GIVE_BACK(connection, of=pan, was_pvv=kept.pvv, was_offset=kept.offset)

@@ -11,13 +11,14 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
 from host.issuer.accounts import Kind, Operation, Posted, State
 from host.issuer.faults import Reason, Refused
 from host.issuer.journal import Order, card_of, move, record, rows_of, unuse, use, used
 from host.issuer.limits import Limits
+from host.issuer.prepared import Prepared, adding
 from host.issuer.schema import accounts, holds, journal, moves
 
 
@@ -42,7 +43,7 @@ WAYS: Final[dict[Operation, tuple[Side | Kind, Side | Kind]]] = {
 """From where to where the amount goes."""
 
 
-def known(connection: Connection, pan: str) -> Row[Any]:
+def known(connection: Connection, pan: str) -> Any:
     """The card, or Refused."""
     card = card_of(connection, pan)
     if card is None:
@@ -50,7 +51,7 @@ def known(connection: Connection, pan: str) -> Row[Any]:
     return card
 
 
-def check_usable(card: Row[Any], day: str) -> None:
+def check_usable(card: Any, day: str) -> None:
     """Raises Refused unless money may leave: active, not frozen, not expired on that day."""
     if card.state == State.INACTIVE.value:
         raise Refused(Reason.INACTIVE)
@@ -61,13 +62,13 @@ def check_usable(card: Row[Any], day: str) -> None:
         raise Refused(Reason.EXPIRED)
 
 
-def check_open(card: Row[Any]) -> None:
+def check_open(card: Any) -> None:
     """Raises Refused when the account is closed."""
     if card.state == State.CLOSED.value:
         raise Refused(Reason.CLOSED)
 
 
-def standing(card: Row[Any], asked: Order, own: int = 0, cash: int = 0) -> Posted:
+def standing(card: Any, asked: Order, own: int = 0, cash: int = 0) -> Posted:
     """The answer to an order after which the account has `own` more, the float `cash` more."""
     balance = card.balance + own
     return Posted(
@@ -117,7 +118,7 @@ def post(connection: Connection, house: Mapping[Kind, int], limits: Limits, aske
     return done
 
 
-def _target(connection: Connection, asked: Order) -> Row[Any]:
+def _target(connection: Connection, asked: Order) -> Any:
     """What a transfer goes to: any account that is not closed, for there it is a deposit."""
     target = known(connection, asked.content)
     check_open(target)
@@ -131,16 +132,22 @@ def _check_room(balance: int, amount: int) -> None:
         raise Refused(Reason.TOO_MUCH)
 
 
+_SETTLED: Final = Prepared(
+    select(journal.c.id).where(
+        journal.c.pan == bindparam("of"),
+        journal.c.atc == bindparam("number"),
+        journal.c.refused == "",
+    )
+)
+
+
 def settle(connection: Connection, house: Mapping[Kind, int], asked: Order) -> Posted:
     """Pay a merchant for an offline purchase, whatever state the account is in.
 
     The bank owes it for every good cryptogram: what the float lacks, the suspense account bears.
     """
     card = known(connection, asked.pan)
-    again = select(journal.c.id).where(
-        journal.c.pan == asked.pan, journal.c.atc == asked.atc, journal.c.refused == ""
-    )
-    if connection.execute(again).first() is not None:
+    if _SETTLED(connection, of=asked.pan, number=asked.atc):
         raise Refused(Reason.SETTLED)
     covered = min(card.cash, asked.amount)
     done = replace(standing(card, asked, cash=-covered), short=asked.amount - covered)
@@ -155,7 +162,13 @@ def settle(connection: Connection, house: Mapping[Kind, int], asked: Order) -> P
 
 # Holds
 
-_HOLD: Final = update(accounts).where(accounts.c.id == bindparam("of"))
+_ASIDE: Final = Prepared(adding(holds, "reference", "account", "amount"))
+_NO_MORE: Final = Prepared(delete(holds).where(holds.c.reference == bindparam("of")))
+_HELD: Final = Prepared(
+    update(accounts)
+    .where(accounts.c.id == bindparam("of"))
+    .values(held=accounts.c.held + bindparam("more"))
+)
 
 
 def hold(connection: Connection, asked: Order) -> Posted:
@@ -167,22 +180,19 @@ def hold(connection: Connection, asked: Order) -> Posted:
     done = standing(card, asked)
     done = replace(done, available=done.available - asked.amount)
     record(connection, asked, done)
-    connection.execute(
-        insert(holds),
-        {"reference": asked.reference, "account": card.account, "amount": asked.amount},
-    )
-    connection.execute(_HOLD.values(held=accounts.c.held + asked.amount), {"of": card.account})
+    _ASIDE(connection, reference=asked.reference, account=card.account, amount=asked.amount)
+    _HELD(connection, of=card.account, more=asked.amount)
     return done
 
 
-def _release(connection: Connection, card: Row[Any], asked: Order) -> None:
-    connection.execute(delete(holds).where(holds.c.reference == asked.reference))
-    connection.execute(_HOLD.values(held=accounts.c.held - asked.amount), {"of": card.account})
+def _release(connection: Connection, card: Any, asked: Order) -> None:
+    _NO_MORE(connection, of=asked.reference)
+    _HELD(connection, of=card.account, more=-asked.amount)
 
 
 # Reversals
 
-_MOVED: Final = (
+_MOVED: Final = Prepared(
     select(
         moves.c.payer,
         moves.c.payee,
@@ -226,9 +236,9 @@ def undo(connection: Connection, asked: Order) -> Posted:
     return _move_back(connection, card, asked, original)
 
 
-def _move_back(connection: Connection, card: Row[Any], asked: Order, original: Row[Any]) -> Posted:
+def _move_back(connection: Connection, card: Any, asked: Order, original: Any) -> Posted:
     own = cash = 0
-    moved = connection.execute(_MOVED, {"of": original.id}).all()
+    moved = _MOVED(connection, of=original.id)
     for each in moved:
         if each.kind in _CUSTOMERS and each.balance - each.held < each.amount:
             raise Refused(Reason.NO_FUNDS)
