@@ -38,7 +38,7 @@ from card_os.world import seeded
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_DAY, TEST_HOLDER, blank_chip
-from host.issuer.profile import shipped_profile
+from host.issuer.profile import PUBLISHED, shipped_profile
 from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
 from host.terminal.personalise_debit import personalise_debit
@@ -59,27 +59,36 @@ def payment_chip(
     groups: Groups | None = None,
     seed: int = 7,
     flash: type[Flash] = Flash,
+    base: str = PUBLISHED,
 ) -> Chip:
-    """A sealed chip whose debit application is the published card with these changes."""
-    cells = payment_cells(parameters, groups)
+    """A sealed chip whose debit application is the published card with these changes.
+
+    `base`: another shipped profile in its place (`sm2`, `rsa-1152`, ...).
+    """
+    cells = payment_cells(parameters, groups, base)
     return Chip.boot(flash(bytearray(cells)), seeded(seed, TEST_DAY))
 
 
-def payment_cells(parameters: Parameters | None = None, groups: Groups | None = None) -> bytes:
+def payment_cells(
+    parameters: Parameters | None = None, groups: Groups | None = None, base: str = PUBLISHED
+) -> bytes:
     """The memory of such a chip."""
     return _cells(
         tuple(sorted((parameters or {}).items())),
         tuple(sorted((groups or {}).items())),
+        base,
     )
 
 
 @cache
 def _cells(
-    parameters: tuple[tuple[int, bytes | None], ...], groups: tuple[tuple[int, bytes | None], ...]
+    parameters: tuple[tuple[int, bytes | None], ...],
+    groups: tuple[tuple[int, bytes | None], ...],
+    base: str,
 ) -> bytes:
     flash = Flash(bytearray(_bare_cells()))
     chip = Chip.boot(flash, seeded(7, TEST_DAY))
-    personalise_debit(Card(MemoryChannel(chip)), changed(dict(parameters), dict(groups)))
+    personalise_debit(Card(MemoryChannel(chip)), changed(dict(parameters), dict(groups), base))
     return bytes(flash.cells)
 
 
@@ -92,14 +101,15 @@ def _bare_cells() -> bytes:
     return bytes(flash.cells)
 
 
-def published() -> dict[int, bytes]:
-    """The published card's groups by number."""
-    return {group.number: group.value for group in shipped_profile()}
+@cache
+def published(base: str = PUBLISHED) -> Mapping[int, bytes]:
+    """The published card's groups by number, or those of another shipped profile."""
+    return {group.number: group.value for group in shipped_profile(base)}
 
 
-def changed(parameters: Parameters, groups: Groups) -> list[DataGroup]:
+def changed(parameters: Parameters, groups: Groups, base: str = PUBLISHED) -> list[DataGroup]:
     """The published card's groups, otherwise where it is said."""
-    found: dict[int, bytes | None] = {**published(), **groups}
+    found: dict[int, bytes | None] = {**published(base), **groups}
     left = dict(parameters)
     for number in PARAMETERS:
         items = [
