@@ -14,7 +14,7 @@ from apdu.wire.pboc.flags import Result as Kind
 from host.card import Card
 from host.clients.pboc import PbocClient
 from host.faults import CardFault
-from host.network.authorisation import Issuer
+from host.network.authorisation import EntryMode, Issuer
 from host.terminal.kernel import (
     action,
     cardholder,
@@ -88,9 +88,22 @@ def _conduct(
     choose: Choose | None,
     spent_before: SpentBefore | None,
 ) -> Outcome:
-    online_capable = issuer is not None and config.online_capable
     selection.select(transaction, config, client, choose)
     initiation.initiate_contact(transaction, client)
+    return go_on(transaction, config, client, issuer, pad, spent_before)
+
+
+def go_on(
+    transaction: Transaction,
+    config: TerminalConfig,
+    client: PbocClient,
+    issuer: Issuer | None,
+    pad: PinPad | None,
+    spent_before: SpentBefore | None = None,
+    entry: EntryMode = EntryMode.CHIP,
+) -> Outcome:
+    """All that follows GPO, whichever way the card was read."""
+    online_capable = issuer is not None and config.online_capable
     records.read(transaction, client)
     records.read_cash(transaction, client)
     if not transaction.cash:
@@ -110,7 +123,7 @@ def _conduct(
         return completion.complete_offline(transaction, client)
     if issuer is None or not online_capable:
         return completion.complete_unable(transaction, client)
-    answered = online.go_online(transaction, config, issuer)
+    answered = online.go_online(transaction, config, issuer, entry)
     if answered is None:
         return completion.complete_unable(transaction, client)
     return completion.complete(transaction, client, answered)

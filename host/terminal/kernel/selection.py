@@ -74,7 +74,7 @@ def select(
                 parameters = config.parameters(selected.name)
                 if parameters is None:
                     raise CannotGoOn("the terminal does not know the application")
-                _take(transaction, selected, parameters, chosen)
+                take(transaction, selected, parameters, chosen)
                 return
             transaction.note(Step.SELECTION, f"{_hex(chosen.name)} left out", "it is blocked")
         found.remove(chosen)
@@ -105,12 +105,13 @@ def _choose(found: Sequence[Candidate], choose: Choose | None) -> Candidate:
     return chosen
 
 
-def _take(
+def take(
     transaction: Transaction,
     selected: Selected,
     parameters: ApplicationParameters,
     chosen: Candidate,
 ) -> None:
+    """Go on with this application: what its FCI says, and what the terminal does with it."""
     transaction.aid = selected.name
     transaction.fci = selected.fci
     transaction.card.update(selected.elements)
@@ -148,7 +149,7 @@ def _from_directory(
         if name in found:
             raise CardMisspoke("PSE: lists an application twice")
         if config.parameters(name) is not None:
-            found[name] = _candidate(name, elements)
+            found[name] = candidate(name, elements)
     transaction.note(Step.SELECTION, "PSE read", f"{len(found)} of {listed} applications known")
     return list(found.values())
 
@@ -186,7 +187,7 @@ def _from_list(
             if selected.blocked:
                 transaction.note(Step.SELECTION, f"{_hex(selected.name)} left out", "it is blocked")
                 continue
-            found.setdefault(selected.name, _candidate(selected.name, selected.elements))
+            found.setdefault(selected.name, candidate(selected.name, selected.elements))
     transaction.note(
         Step.SELECTION,
         "list of AIDs tried",
@@ -217,7 +218,8 @@ def _answering(client: PbocClient, parameters: ApplicationParameters) -> Iterato
         occurrence = Occurrence.NEXT
 
 
-def _candidate(name: bytes, elements: dict[int, bytes]) -> Candidate:
+def candidate(name: bytes, elements: dict[int, bytes]) -> Candidate:
+    """An application as a directory or its own FCI tells of it."""
     indicator = elements.get(tags.PRIORITY, b"\x00")
     if len(indicator) != 1:
         raise CardMisspoke("priority (87): must be 1 byte")
