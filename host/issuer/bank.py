@@ -84,7 +84,7 @@ class Bank:
             raise FormatError(f"holder: must be 1 to {HOLDER} characters that can be printed")
         day = expires.isoformat() if expires else ""
         asked = order(Operation.OPEN, reference, pan, at, by, content=f"{psn} {day} {holder}")
-        return self._answer(asked, lambda c, o: life.begin(c, o, psn, holder, day))
+        return self.answer(asked, lambda c, o: life.begin(c, o, psn, holder, day))
 
     def activate(
         self, reference: str, pan: str, password: str, at: datetime, by: str = ""
@@ -92,26 +92,26 @@ class Bank:
         """激活: the holder, identified by the bank, sets the transaction password."""
         kept = self.pin_keys.kept(password, pan)
         asked = order(Operation.ACTIVATE, reference, pan, at, by)
-        return self._answer(asked, lambda c, o: life.activate(c, o, kept))
+        return self.answer(asked, lambda c, o: life.activate(c, o, kept))
 
     def freeze(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
         """冻结: from now on nothing leaves the account; money still comes in."""
-        return self._answer(order(Operation.FREEZE, reference, pan, at, by), life.freeze)
+        return self.answer(order(Operation.FREEZE, reference, pan, at, by), life.freeze)
 
     def unfreeze(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
         """解冻."""
-        return self._answer(order(Operation.UNFREEZE, reference, pan, at, by), life.unfreeze)
+        return self.answer(order(Operation.UNFREEZE, reference, pan, at, by), life.unfreeze)
 
     def renew(
         self, reference: str, pan: str, expires: date | None, at: datetime, by: str = ""
     ) -> Posted:
         """换卡: the card is good until another day."""
         day = expires.isoformat() if expires else ""
-        return self._answer(order(Operation.RENEW, reference, pan, at, by, content=day), life.renew)
+        return self.answer(order(Operation.RENEW, reference, pan, at, by, content=day), life.renew)
 
     def close(self, reference: str, pan: str, at: datetime, by: str = "") -> Posted:
         """销户: for good, and only when nothing is left in the account or its float."""
-        return self._answer(order(Operation.CLOSE, reference, pan, at, by), life.close)
+        return self.answer(order(Operation.CLOSE, reference, pan, at, by), life.close)
 
     # Money
 
@@ -158,11 +158,11 @@ class Bank:
         """
         check_atc(atc)
         asked = order(Operation.SETTLEMENT, reference, pan, at, by, amount, atc=atc)
-        return self._answer(asked, lambda c, asked: settle(c, self.ledger.house, asked))
+        return self.answer(asked, lambda c, asked: settle(c, self.ledger.house, asked))
 
     def hold(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
         """预授权: put an amount aside; it stays in the balance, but not in what is available."""
-        return self._answer(order(Operation.HOLD, reference, pan, at, by, amount), hold)
+        return self.answer(order(Operation.HOLD, reference, pan, at, by, amount), hold)
 
     def reverse(self, reference: str, pan: str, amount: int, at: datetime, by: str = "") -> Posted:
         """冲正: undo the order of this reference, or see to it that it is not done any more.
@@ -172,7 +172,7 @@ class Bank:
         moves money (12), or when the money is gone (51): such a reversal may be tried again.
         """
         asked = order(Operation.REVERSAL, reference, pan, at, by, amount, reversal=True)
-        return self._answer(asked, undo)
+        return self.answer(asked, undo)
 
     def decline(
         self,
@@ -237,7 +237,7 @@ class Bank:
         asked = order(Operation.PASSWORD_CHANGE, reference, pan, at, by)
         if self.answered(reference) is None:
             self.verify_pin(pan, old)
-        return self._answer(asked, lambda c, o: life.set_password(c, o, kept))
+        return self.answer(asked, lambda c, o: life.set_password(c, o, kept))
 
     def reset_password(
         self, reference: str, pan: str, new: str, at: datetime, by: str = ""
@@ -245,7 +245,7 @@ class Bank:
         """重置密码: forgotten or blocked; the bank has identified the holder in person."""
         kept = self.pin_keys.kept(new, pan)
         asked = order(Operation.PASSWORD_RESET, reference, pan, at, by)
-        return self._answer(asked, lambda c, o: life.set_password(c, o, kept))
+        return self.answer(asked, lambda c, o: life.set_password(c, o, kept))
 
     def raise_atc(self, pan: str, atc: int) -> bool:
         """Keep the highest transaction counter of a card. False when it is not higher than what
@@ -261,10 +261,11 @@ class Bank:
     # How every order is answered
 
     def _post(self, asked: Order) -> Posted:
-        return self._answer(asked, lambda c, o: post(c, self.ledger.house, self.limits, o))
+        return self.answer(asked, lambda c, o: post(c, self.ledger.house, self.limits, o))
 
-    def _answer(self, asked: Order, work: Work) -> Posted:
-        """The first answer to this order, or a new one."""
+    def answer(self, asked: Order, work: Work) -> Posted:
+        """The first answer to this order, or a new one by `work`, in one transaction with whatever
+        else that does. Refusals are written down too."""
         try:
             return self._answered_once(asked, work)
         except self.ledger.broken_rule:

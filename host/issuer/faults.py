@@ -30,6 +30,9 @@ class Reason(Enum):
     DUPLICATE = "94", "the reference stands for something else", "重复交易"
     SETTLED = "94", "was presented before under another reference", "重复入账"
     DECLINED = "05", "the issuer does not honour it", "不予承兑"
+    NOT_GENUINE = "05", "the card did not prove its key", "应用密文验证失败"
+    SEEN_BEFORE = "05", "the card's counter was seen before", "交易计数器重复"
+    FORMAT = "30", "the message is not in its shape", "报文格式错误"
 
     @property
     def code(self) -> str:
