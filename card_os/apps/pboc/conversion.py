@@ -21,4 +21,5 @@ def converted(amount: int, factor: bytes) -> int:
     if len(factor) != SIZE:
         raise FormatError(f"conversion factor (9F73): {len(factor)} bytes, must be {SIZE}")
     places, digits = divmod(amount_of(factor), 10**7)
-    return min(-(-amount * digits // 10**places), LARGEST_AMOUNT)
+    unit: int = 10**places
+    return min(-(-amount * digits // unit), LARGEST_AMOUNT)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from apdu.wire.pboc import tags
-from apdu.wire.pboc.amounts import amount_of
+from apdu.wire.pboc.amounts import LARGEST_AMOUNT, amount_of
 from card_os.apps.pboc.conversion import converted
 
 _MANDATORY: Final = 0x80
@@ -47,7 +47,7 @@ class Limits:
     dual: int
     """9F75, of both currencies."""
     factor: bytes
-    """9F73, empty when the card has none."""
+    """9F73, empty when the card has none, or one that makes nothing of every amount."""
 
     @classmethod
     def of(cls, parameters: Mapping[int, bytes]) -> Self:
@@ -62,8 +62,8 @@ class Limits:
             return amount_of(parameters.get(tag) or b"\0")
 
         factor = parameters.get(tags.CONVERSION_FACTOR, b"")
-        if factor:
-            converted(0, factor)
+        if factor and not converted(LARGEST_AMOUNT, factor):
+            factor = b""
         indicator = number(tags.ISSUER_AUTHENTICATION_INDICATOR) or 0
         return cls(
             currency=parameters.get(tags.RISK_CURRENCY, b""),
