@@ -68,7 +68,7 @@ def pay(
         if outcome is None:
             fault, outcome = error, Outcome.TERMINATED
             transaction.note(_where(transaction), "terminated", str(error))
-    doubt = _doubt(transaction, outcome, fault)
+    doubt = doubt_of(transaction, outcome, fault)
     message = reversal.owed(transaction, config, outcome)
     outstanding: tuple[reversal.Message, ...] = ()
     if message is not None:
@@ -143,7 +143,7 @@ def _where(transaction: Transaction) -> Step:
     return transaction.trail[-1].step if transaction.trail else Step.SELECTION
 
 
-def _doubt(transaction: Transaction, outcome: Outcome, fault: CardFault | None) -> str:
+def doubt_of(transaction: Transaction, outcome: Outcome, fault: CardFault | None) -> str:
     """What the card may have done although the transaction did not come about."""
     if isinstance(fault, completion.CardLost):
         return f"the card may have carried out the script: {transaction.order.purpose.value}"
