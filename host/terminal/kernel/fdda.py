@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fast dynamic data authentication (快速动态数据认证, fDDA): the card signed when it answered GPO, so
-the terminal has only to check, and the card may be gone by then (JR/T 0025.12)."""
+"""Fast dynamic data authentication (快速动态数据认证, fDDA): the card signed when it answered GPO,
+so the terminal has only to check, and the card may be gone by then (JR/T 0025.12)."""
 
 from __future__ import annotations
 
