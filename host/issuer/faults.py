@@ -32,6 +32,8 @@ class Reason(Enum):
     DECLINED = "05", "the issuer does not honour it", "不予承兑"
     NOT_GENUINE = "05", "the card did not prove its key", "应用密文验证失败"
     SEEN_BEFORE = "05", "the card's counter was seen before", "交易计数器重复"
+    NO_PASSWORD = "55", "the transaction password is missing", "缺少交易密码"
+    NO_AMOUNT = "13", "the amount is none", "无效金额"
     FORMAT = "30", "the message is not in its shape", "报文格式错误"
 
     @property

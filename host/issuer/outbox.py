@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from apdu.errors import FormatError
 from apdu.wire.digits import check_pan
@@ -23,6 +23,17 @@ _WAITING: Final = Prepared(
     .where(queue.c.pan == bindparam("of"), queue.c.outcome == "")
     .order_by(queue.c.id)
 )
+_ALL: Final = Prepared(
+    select(queue.c.id, queue.c.content, queue.c.outcome)
+    .where(queue.c.pan == bindparam("of"))
+    .order_by(queue.c.id)
+)
+_REWRITE: Final = Prepared(
+    update(queue)
+    .where(queue.c.id == bindparam("of"), queue.c.outcome == "")
+    .values(content=bindparam("now"))
+    .returning(queue.c.id)
+)
 _CLOSE: Final = Prepared(
     update(queue)
     .where(queue.c.id == bindparam("of"), queue.c.outcome == "")
@@ -37,6 +48,18 @@ class Waiting:
 
     number: int
     content: str = field(repr=False)
+    outcome: str = ""
+    """What came of it; empty while it waits."""
+
+
+def put(connection: Connection, pan: str, content: str, at: str) -> int:
+    """Put something there within a transaction, for a card that is known; its number."""
+    return int(_ADD.one(connection, pan=pan, content=content, at=at).id)
+
+
+def waiting_in(connection: Connection, pan: str) -> tuple[Waiting, ...]:
+    """What waits for a card, the oldest first, within a transaction."""
+    return tuple(Waiting(row.id, row.content) for row in _WAITING(connection, of=pan))
 
 
 class Outbox:
@@ -53,12 +76,25 @@ class Outbox:
             raise FormatError("content: must not be empty")
         with self.ledger.writing() as connection:
             known(connection, pan)
-            return int(_ADD.one(connection, pan=pan, content=content, at=moment(at)).id)
+            return put(connection, pan, content, moment(at))
 
     def waiting(self, pan: str) -> tuple[Waiting, ...]:
         """What waits for a card, the oldest first."""
         with self.ledger.reading() as connection:
-            return tuple(Waiting(row.id, row.content) for row in _WAITING(connection, of=pan))
+            return waiting_in(connection, pan)
+
+    def all(self, pan: str) -> tuple[Waiting, ...]:
+        """What waits and what waited for a card, the oldest first."""
+        check_pan(pan)
+        with self.ledger.reading() as connection:
+            return tuple(Waiting(*row) for row in _ALL(connection, of=pan))
+
+    def rewrite(self, number: int, content: str) -> bool:
+        """Put other content in its place. False when it did not wait."""
+        if not content:
+            raise FormatError("content: must not be empty")
+        with self.ledger.writing() as connection:
+            return bool(_REWRITE(connection, of=number, now=content))
 
     def close(self, number: int, outcome: str) -> bool:
         """It waits no more; `outcome` says what came of it. False when it did not wait."""

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Issuer scripts (发卡行脚本): what the issuer has a card do, from the wish to its template.
 
-A wish is a plain command, and can wait for the card's next online transaction; only then is it
-protected, under the keys of that transaction. A PIN waits enciphered under the card's own key
-(UDK-ENC), so no clear PIN is ever stored (JR/T 0025.5 annexes B and C; EMV Book 3 10.10).
+A wish is a plain command, and may wait for the card's next online transaction; only then is it
+protected, under the keys of that transaction (JR/T 0025.5 annexes B and C; EMV Book 3 10.10).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Final
 
 from apdu.command import CommandAPDU
 from apdu.crypto.pinblock import build_pin_change
-from apdu.crypto.script import AFTER_FINAL, Script, decipher, encipher
+from apdu.crypto.script import AFTER_FINAL, Script
 from apdu.errors import FormatError
 from apdu.messaging import script_messaging
 from apdu.tlv import parse
@@ -123,18 +121,11 @@ def pin_unblock() -> CommandAPDU:
 def pin_change(keys: CardKeys, pin: str, current: str = "") -> CommandAPDU:
     """PIN 修改: a new offline PIN; with the current one where the card is to check that.
 
-    Its data waits under the card's own key, `protected` puts it under the transaction's.
+    Nothing of it is to be stored: it holds the PIN, masked with the card's key but not enciphered.
     """
     service = PinChange.CHANGE_WITH_CURRENT if current else PinChange.CHANGE
     block = build_pin_change(pin, keys.pin_mask.reveal(), current)
-    header = PIN_CHANGE_UNBLOCK.params.number(PinChangeRef(service))
-    return CommandAPDU(
-        PIN_CHANGE_UNBLOCK.cla,
-        PIN_CHANGE_UNBLOCK.ins,
-        header >> 8,
-        header & 0xFF,
-        encipher(keys.enc, block),
-    )
+    return _command(PIN_CHANGE_UNBLOCK, PinChangeRef(service), block)
 
 
 def _command(form: CommandForm[Any, Any, Any], params: Any, data: Any) -> CommandAPDU:
@@ -151,13 +142,10 @@ def protected(
     """The commands as the card gets them in the transaction with this ATC (2 bytes) and first
     cryptogram (8), each with its MAC. Raises FormatError when one does not fit."""
     messaging = script_messaging(keys.mac, keys.enc, atc, ac)
-    sent = []
-    for command in commands:
-        is_pin = command.ins == PIN_CHANGE_UNBLOCK.ins and bool(command.data)
-        if is_pin:
-            command = replace(command, data=decipher(keys.enc, command.data))
-        sent.append(bytes(messaging.protect(command, enciphered=is_pin)))
-    return tuple(sent)
+    return tuple(
+        bytes(messaging.protect(command, enciphered=command.ins == PIN_CHANGE_UNBLOCK.ins))
+        for command in commands
+    )
 
 
 def script(

@@ -25,7 +25,7 @@ from host.network.authorisation import (
     Purpose,
     Reversal,
 )
-from host.network.elements55 import REQUEST, WrongElement, read_elements, request_data
+from host.network.elements55 import WrongElement, read_elements
 from host.network.iso8583 import SPEC, Message, MessageWrong, decode, encode
 from host.network.messages import (
     ANSWER_TO,
@@ -319,17 +319,6 @@ def test_without_the_library_the_error_tells_how_to_get_it(monkeypatch: pytest.M
 
 
 # DE55
-
-
-@given(st.dictionaries(st.sampled_from(REQUEST), st.binary(min_size=1, max_size=40), max_size=6))
-def test_the_elements_of_a_request_are_read_as_they_were_put_in(values: dict[int, bytes]) -> None:
-    try:
-        read = read_elements(request_data(values))
-    except WrongElement as error:
-        assert error.tag in values
-    else:
-        assert values == read
-        assert [tag for tag in REQUEST if tag in values] == list(read)
 
 
 @pytest.mark.parametrize(
