@@ -12,22 +12,23 @@ Reader(chip, Interface.CONTACTLESS).options({tags.TTQ: ...})    # the tap
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from testbench import command, sw
+from testbench import sw
 
 from apdu import dol, tlv
 from apdu.atr import Interface
-from apdu.wire.form import CommandForm
+from apdu.wire.form import NOTHING, CommandForm
 from apdu.wire.iso7816 import READ_RECORD, SELECT, RecordRef, Selection
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import amount_bytes, amount_of
 from apdu.wire.pboc.answers import ProcessingOptions, parse_afl
-from apdu.wire.pboc.application import DEBIT_AID
+from apdu.wire.pboc.application import DEBIT_AID, PIN_REFERENCE
 from apdu.wire.pboc.commands import GET_DATA, GET_PROCESSING_OPTIONS, DataTag
 from apdu.wire.pboc.groups import CONTACT_FCI, CONTACTLESS_FCI, PARAMETERS, DataGroup
+from apdu.wire.perso import Life
 from card_os.apps.pboc.profile import Profile, profile_of
 from card_os.apps.pboc.state import CardState, load, store
 from card_os.chip import FLASH_SIZE, Chip
@@ -35,7 +36,7 @@ from card_os.dispatch import Context
 from card_os.files.tree import Directory
 from card_os.nvm import Flash
 from card_os.world import seeded
-from host.card import Card
+from host.card import Card, command_of
 from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_DAY, TEST_HOLDER, blank_chip
 from host.issuer.profile import PUBLISHED, shipped_profile
@@ -204,7 +205,8 @@ class Reader:
 
     def send(self, form: CommandForm[Any, Any, Any], params: Any = None, data: Any = b"") -> bytes:
         """Whatever comes back, with its status word; what waits behind 61xx is fetched."""
-        return self.transmit(command(form, params, data or None))
+        wanted = form.data is not NOTHING
+        return self.transmit(bytes(command_of(form, params, data if wanted else None, 256)))
 
     def transmit(self, sent: bytes) -> bytes:
         answer = self.chip.transmit(sent)
@@ -317,3 +319,39 @@ def set_state(chip: Chip, state: CardState) -> None:
 
 def profile(chip: Chip) -> Profile:
     return profile_of(debit_directory(chip))
+
+
+def lived(cells: bytes, **changes: int) -> bytes:
+    """Memory of a card whose counters and balances another life has brought where they are."""
+    flash = Flash(bytearray(cells))
+    chip = Chip.boot(flash, seeded(7, TEST_DAY))
+    set_state(chip, replace(state_of(chip), **changes))
+    return bytes(flash.cells)
+
+
+def in_use(
+    parameters: Parameters | None = None,
+    groups: Groups | None = None,
+    base: str = PUBLISHED,
+    **changes: int,
+) -> Chip:
+    """As `payment_chip`, a card that has been online before, with these counters and balances."""
+    cells = payment_cells(parameters, groups, base)
+    return chip_of(lived(cells, **{"last_online_atc": 1, "atc": 1, **changes}))
+
+
+def chip_of(cells: bytes, seed: int = 7) -> Chip:
+    """A chip under power on a copy of these cells."""
+    return Chip.boot(Flash(bytearray(cells)), seeded(seed, TEST_DAY))
+
+
+def block(chip: Chip) -> None:
+    """Block the application, as an issuer's script would."""
+    context(chip).tree.set_life(debit_directory(chip), Life.DEACTIVATED)
+
+
+def lose_pin(chip: Chip) -> None:
+    """Lose all tries of the offline PIN."""
+    counter = debit_directory(chip).pins[PIN_REFERENCE].counter
+    while counter.left:
+        counter.pay()
