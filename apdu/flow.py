@@ -123,8 +123,8 @@ def exchange(transmit: Callable[[bytes], bytes], command: CommandAPDU) -> Respon
         answer = ResponseAPDU.parse(transmit(bytes(fetch)))
         if len(answer.data) > waiting:
             raise FormatError(f"{len(answer.data)} bytes of reply, {waiting} were announced")
-        if not answer.data and remaining(answer.sw) is not None:
-            raise FormatError("GET RESPONSE brought nothing and more is announced")
+        if not answer.data and (answer.sw == SW.OK or remaining(answer.sw) is not None):
+            raise FormatError("GET RESPONSE brought nothing of what was announced")
         if right_length(answer.sw) is not None:
             raise FormatError("GET RESPONSE refuses the length that was announced")
         reply += answer.data
