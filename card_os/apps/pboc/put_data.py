@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from apdu.atr import Interface
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.elements import BY_TAG, Format
@@ -97,8 +96,6 @@ def _load(ctx: Context, profile: Profile, state: CardState, tag: int, new: int) 
             raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
         before, after = state.second_balance, replace(state, second_balance=new)
     transaction = current(ctx)
-    contactless = ctx.session.interface is Interface.CONTACTLESS
-    pdol = profile.contactless_pdol if contactless else profile.contact_pdol
     entry = logs.load_record(
         profile,
         tag,
@@ -106,7 +103,7 @@ def _load(ctx: Context, profile: Profile, state: CardState, tag: int, new: int) 
         new,
         transaction.atc,
         (route_of(transaction).cdol1, transaction.first_data),
-        (pdol, transaction.options),
+        (profile.pdol(ctx.session.interface), transaction.options),
     )
     logs.commit_load(ctx, profile, after, entry)
 
