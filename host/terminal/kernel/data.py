@@ -7,6 +7,7 @@ so that no list can draw out a PIN, a cryptogram or what another card said.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from apdu.dol import fill
@@ -58,10 +59,13 @@ MAY_BE_SENT: Final = frozenset(
 """The elements that a card may be told, by tag. The last two are what it signed itself."""
 
 
-def fill_list(transaction: Transaction, name: str, dol: bytes) -> bytes:
+def fill_list(
+    transaction: Transaction, name: str, dol: bytes, instead: Mapping[int, bytes] | None = None
+) -> bytes:
     """The data that a list of the card's asks for, as the transaction stands now.
 
-    `name`: what a fault calls the list. CardMisspoke when it is no list, or asks for too much.
+    `name`: what a fault calls the list. `instead`: elements that have another value for this list.
+    CardMisspoke when it is no list, or asks for too much.
     """
     now = {
         tags.TVR: transaction.tvr.to_bytes(5),
@@ -71,7 +75,7 @@ def fill_list(transaction: Transaction, name: str, dol: bytes) -> bytes:
     }
     known = {tag: value for tag, value in transaction.terminal.items() if tag in MAY_BE_SENT}
     try:
-        return fill(dol, known | now)
+        return fill(dol, known | now | dict(instead or {}))
     except FormatError as error:
         raise CardMisspoke(f"{name}: {error}") from None
 

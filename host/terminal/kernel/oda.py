@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-from apdu.dol import asked, fill
+from apdu.dol import asked
 from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Aip, TerminalCapabilities, Tsi, Tvr
@@ -19,6 +19,7 @@ from host.terminal.kernel import certificates
 from host.terminal.kernel.capks import AuthorityKey
 from host.terminal.kernel.certificates import MissingData, PublicKey
 from host.terminal.kernel.config import TerminalConfig
+from host.terminal.kernel.data import fill_list
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import Transaction
 
@@ -109,7 +110,9 @@ def _static(transaction: Transaction, issuer: PublicKey) -> None:
 
 
 def _dynamic(transaction: Transaction, client: Authenticating, card: PublicKey) -> None:
-    told = fill(_ddol(transaction), _given(transaction))
+    number = transaction.order.authentication_number
+    instead = {tags.UNPREDICTABLE_NUMBER: number} if number else {}
+    told = fill_list(transaction, "DDOL (9F49)", _ddol(transaction), instead)
     found = certificates.dynamic_data(card, client.internal_authenticate(told), told)
     transaction.terminal[tags.ICC_DYNAMIC_NUMBER] = found.number
 
@@ -124,13 +127,6 @@ def _ddol(transaction: Transaction) -> bytes:
     if all(entry.tag != tags.UNPREDICTABLE_NUMBER for entry in asked(ddol)):
         raise FormatError("DDOL (9F49): must ask for 9F37")
     return ddol
-
-
-def _given(transaction: Transaction) -> dict[int, bytes]:
-    """The white list, as it stands at this step."""
-    number = transaction.order.authentication_number
-    given = {**transaction.terminal, tags.TVR: transaction.tvr.to_bytes(5)}
-    return given | {tags.UNPREDICTABLE_NUMBER: number} if number else given
 
 
 def _fail(transaction: Transaction, method: Method, error: Exception) -> None:
