@@ -6,8 +6,9 @@ after the second (72). A transaction that ended with its first one takes them as
 application or its PIN is blocked, so that it can be given back: its cryptogram, most often an AAC,
 is what they are bound to (JR/T 0025.5 clause 17 and annex C).
 
-What is noted survives: that a script failed, and how many commands came after the transaction's
-last cryptogram (profile choices `script-counter`, `script-failure`).
+What is noted survives: that a script failed, by its MAC or because the chip could not do it, and
+how many commands came after the transaction's last cryptogram (profile choices `script-counter`,
+`script-failure`). A command that is not even in its form is refused as any other, and not noted.
 """
 
 from __future__ import annotations
