@@ -52,6 +52,9 @@ class CardKeys:
     enc: BlockKey
     pin_mask: Secret = field(repr=False)
     """What a PIN change is masked with, 16 bytes (profile choice `pin-change-key`)."""
+    at_rest: BlockKey
+    """What a PIN that waits for the card is enciphered under, whatever algorithm the card will
+    use then."""
 
 
 class UnknownKey(FormatError):
@@ -67,7 +70,9 @@ class IssuerKeys:
         own: Mapping[tuple[str, str, Algorithm], KeySet] | None = None,
     ) -> None:
         """`own`: by PAN, sequence number (2 digits) and algorithm, the keys of cards that were
-        not made from these masters."""
+        not made from these masters. Raises FormatError without masters."""
+        if not masters:
+            raise FormatError("master keys: the issuer must have some")
         self._masters = {
             algorithm: tuple(
                 SUITES[algorithm].key(each.reveal()) for each in (found.ac, found.mac, found.enc)
@@ -89,7 +94,13 @@ class IssuerKeys:
                 raise UnknownKey(f"{SUITES[algorithm].name}: the issuer has no master keys for it")
             ac, mac, enc = (udk(master, pan, psn) for master in masters)
         ready = SUITES[algorithm].key
-        return CardKeys(ready(ac), ready(mac), ready(enc), Secret(pin_change_key(ac, enc)))
+        mask = Secret(pin_change_key(ac, enc))
+        return CardKeys(ready(ac), ready(mac), ready(enc), mask, self.at_rest(pan, psn))
+
+    def at_rest(self, pan: str, psn: str) -> BlockKey:
+        """The key of a PIN that waits for a card: UDK-ENC of the first algorithm here."""
+        algorithm, masters = next(iter(self._masters.items()))
+        return SUITES[algorithm].key(udk(masters[2], pan, psn))
 
     def __repr__(self) -> str:
         return f"IssuerKeys({MASK})"

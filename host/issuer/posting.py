@@ -141,20 +141,28 @@ _SETTLED: Final = Prepared(
 )
 
 
-def settle(connection: Connection, house: Mapping[Kind, int], asked: Order) -> Posted:
+def settle(
+    connection: Connection, house: Mapping[Kind, int], asked: Order, side: Side = Side.PURSE
+) -> Posted:
     """Pay a merchant for an offline purchase, whatever state the account is in.
 
-    The bank owes it for every good cryptogram: what the float lacks, the suspense account bears.
+    The bank owes it for every good cryptogram: what the float lacks, or the account for a purchase
+    that was not with electronic cash (`side`), the suspense account bears.
     """
     card = known(connection, asked.pan)
     if _SETTLED(connection, of=asked.pan, number=asked.atc):
         raise Refused(Reason.SETTLED)
-    covered = min(card.cash, asked.amount)
-    done = replace(standing(card, asked, cash=-covered), short=asked.amount - covered)
+    if side is Side.PURSE:
+        covered, payer = min(card.cash, asked.amount), card.cash_account
+        done = standing(card, asked, cash=-covered)
+    else:
+        covered, payer = min(card.balance - card.held, asked.amount), card.account
+        done = standing(card, asked, own=-covered)
+    done = replace(done, short=asked.amount - covered)
     number = record(connection, asked, done)
     due = house[Kind.SETTLEMENT]
     if covered:
-        move(connection, number, card.cash_account, due, covered)
+        move(connection, number, payer, due, covered)
     if done.short:
         move(connection, number, house[Kind.SUSPENSE], due, done.short)
     return done
@@ -212,17 +220,19 @@ def undo(connection: Connection, asked: Order) -> Posted:
     """Undo what was done under the reference, in whatever state the account is now.
 
     What was refused, or never came, leaves nothing to undo; the reversal is kept all the same,
-    so that an order that comes after it is refused. An order of another card, operation or amount
-    is not the original; money that was spent meanwhile cannot be taken back.
+    so that an order that comes after it is refused. An order of another card or amount is not the
+    original; money that was spent meanwhile cannot be taken back.
     """
     original, _ = rows_of(connection, asked.reference)
+    if original is not None:
+        declined = original.operation == Operation.DECLINE.value
+        if original.pan != asked.pan or not (declined or original.asked == asked.amount):
+            raise Refused(Reason.NO_ORIGINAL)
     if original is None or original.refused:
         # Of a card that is not known here nothing is kept: it could never be posted.
         done = replace(standing(known(connection, asked.pan), asked), amount=0)
         record(connection, asked, done)
         return done
-    if (original.pan, original.asked) != (asked.pan, asked.amount):
-        raise Refused(Reason.NO_ORIGINAL)
     asked = replace(asked, operation=Operation(original.operation), content=original.content)
     if asked.operation not in REVERSIBLE:
         raise Refused(Reason.INVALID)

@@ -54,6 +54,8 @@ def _check_both(value: AuthorisationRequest | Reversal) -> None:
     _digits("reference", value.reference, REFERENCE)
     if not 1 <= value.trace <= MOST_TRACE:
         raise FormatError(f"trace number: must be 1 to {MOST_TRACE}")
+    if value.time.tzinfo is not None:
+        raise FormatError("time: must be local time, without a zone")
     if not 0 <= value.amount <= LARGEST_AMOUNT:
         raise FormatError(f"amount: must be 0 to {LARGEST_AMOUNT}")
     check_pan(value.pan)
