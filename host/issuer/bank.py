@@ -65,6 +65,9 @@ class Bank:
         self.pin_keys = pin_keys or published_pin_keys()
         self.limits = limits or Limits()
 
+    def __repr__(self) -> str:
+        return f"Bank({self.ledger.engine.url!r})"
+
     # The life of an account
 
     def open(

@@ -78,16 +78,16 @@ class Ledger:
         """Failures of the store become BankUnavailable; a broken rule of the ledger, a bug or
         another connection that was first, surfaces as the driver says it."""
         driver: Any = self.engine.dialect.loaded_dbapi
+        surface = (driver.IntegrityError, driver.ProgrammingError, driver.DataError)
         try:
             yield
-        except DBAPIError as error:
-            if isinstance(error.orig, self.broken_rule):
-                raise error.orig from None
-            raise _failed(error.orig) from error
-        except self.broken_rule:
-            raise
-        except (driver.Error, PoolTimeout) as error:
+        except PoolTimeout as error:
             raise _failed(error) from error
+        except (DBAPIError, driver.Error) as error:
+            own = error.orig if isinstance(error, DBAPIError) else error
+            if isinstance(own, surface):
+                raise own from None
+            raise _failed(own) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -149,7 +149,7 @@ def _only_for_the_owner(path: str) -> None:
 
 def _prepare(connection: Connection) -> dict[Kind, int]:
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7_700_025)")
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7700025)")
     if not connection.dialect.has_table(connection, layout.name):
         TABLES.create_all(connection)
         connection.execute(insert(layout).values(version=VERSION))
