@@ -15,10 +15,10 @@ LARGEST_AMOUNT: Final = 10**12 - 1
 
 def amount_of(value: bytes) -> int:
     """The number in packed BCD, in the minor unit. Raises FormatError when a digit is none."""
-    digits = value.hex()
-    if not digits.isdecimal():
-        raise FormatError("amount: must be packed BCD digits")
-    return int(digits)
+    try:
+        return int(value.hex())
+    except ValueError:
+        raise FormatError("amount: must be packed BCD digits") from None
 
 
 def amount_bytes(amount: int) -> bytes:

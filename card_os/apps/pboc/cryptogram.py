@@ -54,28 +54,36 @@ def session_key(ctx: Context, route: Route, kid: int, atc: bytes) -> BlockKey:
 
     StatusError 6A88 when the card has no keys for the algorithm of the route.
     """
-    card_key = ctx.key(kid, _USAGE[kid], route.algorithm).cipher
+    card_key = route.keys.get(kid)
+    if card_key is None:
+        card_key = route.keys[kid] = ctx.key(kid, _USAGE[kid], route.algorithm).cipher
     return card_key.suite.once(pboc_session_key(card_key, atc))
 
 
 # What the card tells its issuer
 
-_Told = Callable[[Profile, CardState, int], tuple[int, ...]]
-_TELLS: Final[dict[bytes, tuple[_Told, bytes]]] = {
-    bytes((10, OneAmount.BALANCE)): (lambda _, state, __: (state.balance,), bytes(1)),
-    bytes((10, OneAmount.SPENT)): (lambda _, state, __: (state.spent,), bytes(1)),
+_Told = Callable[[Profile, CardState, int], bytes]
+_AVAILABLE: Final = bytes((10, OneAmount.AVAILABLE))
+_TELLS: Final[dict[bytes, _Told]] = {
+    bytes((10, OneAmount.BALANCE)): lambda _, state, __: _low(state.balance),
+    bytes((10, OneAmount.SPENT)): lambda _, state, __: _low(state.spent),
     bytes((15, TwoAmounts.BALANCE_AND_SPENT)): (
-        lambda _, state, __: (state.balance, state.spent),
-        bytes(4),
+        lambda _, state, __: _low(state.balance) + _low(state.spent)
     ),
     bytes((15, TwoAmounts.SPENT_AND_LIMIT)): (
-        lambda profile, state, _: (state.spent, profile.limits.spent),
-        bytes(4),
+        lambda profile, state, _: _low(state.spent) + _low(profile.limits.spent)
     ),
-    bytes((10, OneAmount.AVAILABLE)): (lambda _, __, available: (available,), bytes(1)),
-    bytes((10, OneAmount.UNNAMED)): (lambda _, state, __: (state.balance,), bytes(1)),
+    _AVAILABLE: lambda _, __, available: _low(available),
+    bytes((10, OneAmount.UNNAMED)): lambda _, state, __: _low(state.balance),
 }
-"""By length and id of the issuer's data: its amounts, and what the input of its MAC ends with."""
+"""By length and id of the issuer's data: its amounts."""
+_FILL: Final = {5: bytes(1), 10: bytes(4)}
+"""What the input of the MAC ends with, by the bytes of the amounts."""
+
+
+def tells_available(route: Route) -> bool:
+    """Whether 9F10 tells what can be spent offline (9F5D)."""
+    return route.iad[_IDD_AT : _IDD_AT + 2] == _AVAILABLE
 
 
 def issuer_application_data(
@@ -96,14 +104,13 @@ def issuer_application_data(
     template = route.iad
     if not template:
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-    head = template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END:_IDD_AT]
     told = _TELLS.get(template[_IDD_AT : _IDD_AT + 2])
     if told is None:
-        return head + template[_IDD_AT:]
-    amounts_of, fill = told
-    amounts = b"".join([_low(each) for each in amounts_of(profile, state, available)])
-    mac = session_key(ctx, route, MAC_KEY, atc).mac(atc + amounts + fill)
-    return head + template[_IDD_AT : _IDD_AT + 2] + amounts + mac[:IDD_MAC]
+        return template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END:]
+    amounts = told(profile, state, available)
+    mac = session_key(ctx, route, MAC_KEY, atc).mac(atc + amounts + _FILL[len(amounts)])
+    head = template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END : _IDD_AT + 2]
+    return head + amounts + mac[:IDD_MAC]
 
 
 def _low(amount: int) -> bytes:

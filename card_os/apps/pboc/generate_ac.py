@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from apdu.atr import Interface
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.tlv import build, tlv
@@ -23,11 +22,17 @@ from apdu.wire.pboc.groups import Way
 from apdu.wire.perso import Life
 from card_os.apps.pboc import logs
 from card_os.apps.pboc.completion import IssuerSaid, completion
-from card_os.apps.pboc.cryptogram import TERMINAL_DATA, cryptogram_over, issuer_application_data
-from card_os.apps.pboc.profile import DataList, Route, profile_of
+from card_os.apps.pboc.contactless import purse_of
+from card_os.apps.pboc.cryptogram import (
+    TERMINAL_DATA,
+    cryptogram_over,
+    issuer_application_data,
+    tells_available,
+)
+from card_os.apps.pboc.profile import DataList, Profile, Route, profile_of
 from card_os.apps.pboc.risk import AAC, ARQC, TC, Decision, Standing, cash_action, first_action
 from card_os.apps.pboc.signatures import sign_combined
-from card_os.apps.pboc.state import load
+from card_os.apps.pboc.state import CardState, load, store
 from card_os.apps.pboc.transaction import Phase, Transaction, current
 from card_os.apps.pboc.velocity import Asked
 from card_os.dispatch import CommandTable, Context
@@ -41,6 +46,8 @@ _BLOCKED: Final = int(Stage.BLOCKED)
 _AIP_CDA: Final = int(Aip.CDA)
 _DDA_PERFORMED: Final = int(Cvr.DDA_PERFORMED)
 _PIN_PERFORMED: Final = int(Cvr.PIN_VERIFICATION_PERFORMED)
+_NUMBER_AT: Final = 25
+"""Where the unpredictable number stands in the terminal's data."""
 _OWN_WORD: Final = frozenset({tags.TVR, tags.TSI, tags.UNPREDICTABLE_NUMBER})
 """What a terminal may say otherwise than it said to GPO (JR/T 0025.13 7.4.5)."""
 
@@ -53,57 +60,98 @@ def generate_ac(ctx: Context, request: AcRequest, data: bytes) -> bytes:
     ARQC; or when the card blocks its application (ADA 2.3). 6700 when the data is not as long as
     the card's list says, 6A80 when the amount is none.
     """
-    transaction = current(ctx)
+    transaction, directory = current(ctx), ctx.session.directory
     phase, route = transaction.phase, transaction.route
-    if route is not None:
-        if phase is Phase.INITIATED:
-            return _first(ctx, request, transaction, route, data)
-        if phase is Phase.CARD_ACTION and request.result != ARQC:
-            return _second(ctx, request, transaction, route, data)
-    raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    if route is None:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    if phase is Phase.INITIATED:
+        profile, state = profile_of(directory), load(directory)
+        terminal = _terminal_data(route.cdol1, data)
+        decision = _first(ctx, profile, state, transaction, route, _asked(request, terminal), data)
+        first, second = data, b""
+    elif phase is Phase.CARD_ACTION and request.result != ARQC:
+        profile, state = profile_of(directory), load(directory)
+        terminal = _terminal_data(route.cdol2, data)
+        decision = _second(ctx, profile, state, transaction, route, _asked(request, terminal), data)
+        first, second = transaction.first_data, data
+    else:
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    result, after, cvr, atc = decision.result, decision.state, decision.cvr, transaction.atc
+    signed = request.cda and result != AAC and route.aip & _AIP_CDA
+    if signed:
+        cvr |= _DDA_PERFORMED
+    available = _available(profile, after) if tells_available(route) else 0
+    iad = issuer_application_data(ctx, profile, route, after, atc, cvr, available)
+    ac = cryptogram_over(ctx, route, terminal, atc, iad)
+    cid = result << 6 | decision.reason
+    if signed:
+        heard = transaction.options + first + second
+        answer = _combined(ctx, route, cid, ac, iad, heard, terminal[_NUMBER_AT:])
+    else:
+        answer = bytes((tags.FORMAT_1, 11 + len(iad), cid)) + atc + ac + iad
+    if result == TC:
+        sent = ((route.cdol2, second), (route.cdol1, first), _options(ctx, profile, transaction))
+        record = logs.transaction_record(profile, atc, *(sent if second else sent[1:]))
+        logs.commit(ctx, profile, after, record)
+    elif after is not state:
+        with ctx.nvm.atomic():
+            store(directory, after)
+    ctx.session.scratch = Transaction(
+        Phase.CARD_ACTION if result == ARQC else Phase.ONLINE if second else Phase.ENDED,
+        route,
+        transaction.options,
+        atc,
+        transaction.second_currency,
+        cvr,
+        transaction.pin_exceeded,
+        first,
+        transaction.ac or ac,
+        transaction.authentication,
+        transaction.arc,
+        transaction.script_refused,
+    )
+    return answer
 
 
 def _first(
-    ctx: Context, request: AcRequest, transaction: Transaction, route: Route, data: bytes
-) -> bytes:
-    directory = ctx.session.directory
-    profile, state = profile_of(directory), load(directory)
-    terminal = _terminal_data(route.cdol1, data)
-    asked, standing = _asked(request, terminal), _standing(ctx, transaction, route)
+    ctx: Context,
+    profile: Profile,
+    state: CardState,
+    transaction: Transaction,
+    route: Route,
+    asked: Asked,
+    data: bytes,
+) -> Decision:
+    standing = _standing(ctx, transaction, route)
     if route.way is Way.CASH:
-        decision = cash_action(
+        return cash_action(
             profile.limits,
             state,
             asked,
             standing,
-            agrees=_agree(_options(ctx, transaction), (route.cdol1, data)),
+            agrees=_agree(_options(ctx, profile, transaction), (route.cdol1, data)),
             second=transaction.second_currency,
         )
-    else:
-        decision = first_action(profile.limits, state, asked, standing)
+    decision = first_action(profile.limits, state, asked, standing)
     if decision.blocks:
         _block(ctx, transaction)
-    return _answer(ctx, request, transaction, route, decision, terminal, data, b"")
+    return decision
 
 
 def _second(
-    ctx: Context, request: AcRequest, transaction: Transaction, route: Route, data: bytes
-) -> bytes:
-    directory = ctx.session.directory
-    profile, state = profile_of(directory), load(directory)
-    terminal = _terminal_data(route.cdol2, data)
+    ctx: Context,
+    profile: Profile,
+    state: CardState,
+    transaction: Transaction,
+    route: Route,
+    asked: Asked,
+    data: bytes,
+) -> Decision:
     arc = route.cdol2.value(tags.ARC, data)
     if not arc:
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-    decision = completion(
-        profile.limits,
-        state,
-        _asked(request, terminal),
-        _standing(ctx, transaction, route),
-        IssuerSaid(arc, transaction.authentication, transaction.arc, transaction.script_refused),
-    )
-    first = transaction.first_data
-    return _answer(ctx, request, transaction, route, decision, terminal, first, data)
+    said = IssuerSaid(arc, transaction.authentication, transaction.arc, transaction.script_refused)
+    return completion(profile.limits, state, asked, _standing(ctx, transaction, route), said)
 
 
 # What the decision is made from
@@ -127,19 +175,16 @@ def _asked(request: AcRequest, terminal: bytes) -> Asked:
 
 
 def _standing(ctx: Context, transaction: Transaction, route: Route) -> Standing:
-    pin = ctx.session.directory.pins.get(PIN_REFERENCE)
-    cvr = transaction.cvr
+    session, cvr = ctx.session, transaction.cvr
+    pin = session.directory.pins.get(PIN_REFERENCE)
     exhausted = pin is not None and not pin.counter.left and not cvr & _PIN_PERFORMED
-    blocked = ctx.session.stage == _BLOCKED
+    blocked = session.stage == _BLOCKED
     return Standing(route.aip, cvr, blocked, exhausted, transaction.pin_exceeded)
 
 
-def _options(ctx: Context, transaction: Transaction) -> Sent:
+def _options(ctx: Context, profile: Profile, transaction: Transaction) -> Sent:
     """What the terminal sent to GPO."""
-    profile = profile_of(ctx.session.directory)
-    if ctx.session.interface is Interface.CONTACTLESS:
-        return profile.contactless_pdol, transaction.options
-    return profile.contact_pdol, transaction.options
+    return profile.pdol(ctx.session.interface), transaction.options
 
 
 def _agree(options: Sent, said: Sent) -> bool:
@@ -166,67 +211,23 @@ def _block(ctx: Context, transaction: Transaction) -> NoReturn:
     raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
 
 
-def _answer(
-    ctx: Context,
-    request: AcRequest,
-    before: Transaction,
-    route: Route,
-    decision: Decision,
-    terminal: bytes,
-    first: bytes,
-    second: bytes,
-) -> bytes:
-    """The answer to a decision, that has been written down. `first`, `second`: what was sent for
-    CDOL1 and CDOL2, the latter empty at the first GENERATE AC."""
-    session = ctx.session
-    profile, atc = profile_of(session.directory), before.atc
-    result, state, cvr = decision.result, decision.state, decision.cvr
-    signed = request.cda and result != AAC and route.aip & _AIP_CDA
-    if signed:
-        cvr |= _DDA_PERFORMED
-    iad = issuer_application_data(ctx, profile, route, state, atc, cvr)
-    ac = cryptogram_over(ctx, route, terminal, atc, iad)
-    cid = result << 6 | decision.reason
-    if signed:
-        heard = before.options + first + second
-        answer = _combined(ctx, route, cid, atc, ac, iad, heard, terminal[25:])
-    else:
-        answer = bytes((tags.FORMAT_1, 11 + len(iad), cid)) + atc + ac + iad
-    record = b""
-    if result == TC:
-        sent = (route.cdol2, second), (route.cdol1, first), _options(ctx, before)
-        record = logs.transaction_record(profile, atc, *(sent if second else sent[1:]))
-    logs.commit(ctx, profile, state, record)
-    online = result == ARQC
-    session.scratch = Transaction(
-        Phase.CARD_ACTION if online else Phase.ONLINE if second else Phase.ENDED,
-        route,
-        before.options,
-        atc,
-        before.second_currency,
-        cvr,
-        before.pin_exceeded,
-        first,
-        before.ac or ac,
-        before.authentication,
-        before.arc,
-        before.script_refused,
-    )
-    return answer
+def _available(profile: Profile, state: CardState) -> int:
+    """9F5D, in the minor unit."""
+    processing = profile.bits(tags.CARD_PROCESSING)
+    return purse_of(profile, state).available(processing)
 
 
 def _combined(
     ctx: Context,
     route: Route,
     cid: int,
-    atc: bytes,
     ac: bytes,
     iad: bytes,
     heard: bytes,
     number: bytes,
 ) -> bytes:
     """The answer in format 2, the cryptogram in the signature (EMV 4.3 Book 2 6.6.1)."""
-    head = [tlv(tags.CID, bytes((cid,))), tlv(tags.ATC, atc)]
+    head = [tlv(tags.CID, bytes((cid,))), tlv(tags.ATC, current(ctx).atc)]
     tail = tlv(tags.IAD, iad)
     signature = sign_combined(ctx, route, cid, ac, heard + build([*head, tail]), number)
     return build([tlv(tags.FORMAT_2, [*head, tlv(tags.SIGNED_DYNAMIC_DATA, signature), tail])])

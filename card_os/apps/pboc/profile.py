@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from apdu.atr import Interface
+from apdu.crypto.suite import BlockKey
 from apdu.dol import Slice, offsets
 from apdu.errors import FormatError, StatusError
 from apdu.sw import SW
@@ -31,6 +32,7 @@ from apdu.wire.pboc.groups import (
 from apdu.wire.perso import Algorithm
 from card_os.apps.pboc.groups import read_group
 from card_os.apps.pboc.limits import Limits
+from card_os.apps.pboc.state import CardState
 from card_os.files.tree import Directory
 
 
@@ -68,6 +70,8 @@ class DataList:
         runs = self._runs.get(selection)
         if runs is None:
             runs = self._runs[selection] = tuple(self._find(selection))
+        if len(runs) == 2:  # as it is in most lists
+            return data[runs[0]] + data[runs[1]]
         return b"".join([data[run] for run in runs])
 
     def _find(self, selection: Selection) -> list[slice]:
@@ -105,6 +109,8 @@ class Route:
     signed: tuple[int, int]
     """The record in which fDDA's 9F4B stands when GPO's answer has no room for it: one that was
     personalised with a 9F4B to be filled in, or the last."""
+    keys: dict[int, BlockKey] = field(default_factory=dict, repr=False, compare=False)
+    """The card's keys of this algorithm at work, by KID, taken when they are first needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,8 @@ class Profile:
     """What of the parameters card risk management asks."""
     signers: dict[Algorithm, Any] = field(default_factory=dict, repr=False, compare=False)
     """The card's private keys at work, made when they are first needed."""
+    states: dict[bytes, CardState] = field(default_factory=dict, repr=False, compare=False)
+    """The state that was read or written last, by its bytes."""
 
     def pdol(self, interface: Interface) -> DataList:
         """What GPO must bring: the list in the FCI that SELECT answered."""

@@ -72,12 +72,27 @@ def _file(directory: Directory) -> ElementaryFile:
 
 def load(directory: Directory) -> CardState:
     """The state as memory has it. StatusError 6985 when the application has none."""
-    return unpacked(_file(directory).read_binary(0, SIZE))
+    raw = _file(directory).read_binary(0, SIZE)
+    profile = directory.made
+    if profile is None:
+        return unpacked(raw)
+    state: CardState | None = profile.states.get(raw)
+    return _keep(profile.states, raw, unpacked(raw)) if state is None else state
 
 
 def store(directory: Directory, state: CardState) -> None:
     """Write the state; inside a block with the rest of it."""
-    _file(directory).update_binary(0, packed(state))
+    raw = packed(state)
+    _file(directory).update_binary(0, raw)
+    if directory.made is not None:
+        _keep(directory.made.states, raw, state)
+
+
+def _keep(states: dict[bytes, CardState], raw: bytes, state: CardState) -> CardState:
+    """Remember what the bytes mean, of these alone; that memory has them is not said by it."""
+    states.clear()
+    states[raw] = state
+    return state
 
 
 # Every command of a transaction takes the state from memory, so that is written out here. The
