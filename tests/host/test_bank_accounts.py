@@ -8,11 +8,24 @@ from datetime import UTC, date, timedelta
 from typing import Any
 
 import pytest
-from bankbench import MONEY, NOON, OTHER, PAN, PASSWORD, UNKNOWN, new, opened, refused, standing
+from bankbench import (
+    MONEY,
+    NOON,
+    ORDERS,
+    OTHER,
+    PAN,
+    PASSWORD,
+    UNKNOWN,
+    new,
+    opened,
+    prepared,
+    refused,
+    standing,
+)
 
 from apdu.errors import FormatError
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
-from host.issuer.accounts import Operation, Posted, State
+from host.issuer.accounts import Posted, State
 from host.issuer.bank import Bank
 from host.issuer.faults import Reason, Refused
 from host.issuer.limits import UNLIMITED, Daily, Limits
@@ -24,33 +37,6 @@ TOMORROW = NOON + timedelta(days=1)
 @pytest.fixture
 def bank() -> Bank:
     return opened(Bank())
-
-
-ORDERS: dict[str, Callable[[Bank, str], Posted]] = {
-    "open": lambda bank, ref: bank.open(ref, UNKNOWN, "01", "LI SI", NOON),
-    "activate": lambda bank, ref: bank.activate(ref, OTHER, PASSWORD, NOON),
-    "deposit": lambda bank, ref: bank.deposit(ref, PAN, 700, NOON),
-    "withdraw": lambda bank, ref: bank.withdraw(ref, PAN, 700, NOON),
-    "purchase": lambda bank, ref: bank.purchase(ref, PAN, 700, NOON),
-    "transfer": lambda bank, ref: bank.transfer(ref, PAN, OTHER, 700, NOON),
-    "load": lambda bank, ref: bank.load(ref, PAN, 700, NOON),
-    "cash_load": lambda bank, ref: bank.cash_load(ref, PAN, 700, NOON),
-    "unload": lambda bank, ref: bank.unload(ref, PAN, 100, NOON),
-    "settle": lambda bank, ref: bank.settle(ref, PAN, 700, 9, NOON),
-    "hold": lambda bank, ref: bank.hold(ref, PAN, 700, NOON),
-    "freeze": lambda bank, ref: bank.freeze(ref, PAN, NOON),
-    "renew": lambda bank, ref: bank.renew(ref, PAN, TODAY, NOON),
-    "reset_password": lambda bank, ref: bank.reset_password(ref, PAN, PASSWORD, NOON),
-    "reverse": lambda bank, ref: bank.reverse(ref, PAN, 700, NOON),
-}
-
-
-def prepared() -> Bank:
-    """A bank at which every order of the table passes."""
-    bank = opened(Bank())
-    bank.open(new(), OTHER, "01", "LI SI", NOON)
-    bank.load(new(), PAN, 100, NOON)
-    return bank
 
 
 # References
@@ -284,75 +270,6 @@ def test_a_day_has_its_limits_and_the_next_has_them_anew(name: str, field: str) 
     with refused(Reason.OVER_COUNT):
         spend(new(), PAN, *to, 5, NOON)
     bank.load(new(), PAN, 1000, NOON)
-
-
-# Reversals
-
-
-@pytest.mark.parametrize(
-    "name", ["deposit", "withdraw", "purchase", "transfer", "load", "cash_load", "unload", "hold"]
-)
-def test_a_reversal_restores_all_accounts_once(name: str) -> None:
-    bank, reference = prepared(), new()
-    before = [standing(bank, pan) for pan in (PAN, OTHER)]
-    amount = ORDERS[name](bank, reference).amount
-    assert before != [standing(bank, pan) for pan in (PAN, OTHER)]
-    first = bank.reverse(reference, PAN, amount, NOON)
-    assert amount == first.amount
-    assert before == [standing(bank, pan) for pan in (PAN, OTHER)]
-    assert first == bank.reverse(reference, PAN, amount, TOMORROW)
-    assert before == [standing(bank, pan) for pan in (PAN, OTHER)]
-    assert () == bank.audit()
-    assert ORDERS[name](bank, reference).again
-
-
-def test_an_order_that_comes_after_its_reversal_is_refused(bank: Bank) -> None:
-    reference = new()
-    assert (Operation.REVERSAL, 0) == (
-        (posted := bank.reverse(reference, PAN, 5, NOON)).operation,
-        posted.amount,
-    )
-    with refused(Reason.REVERSED):
-        bank.purchase(reference, PAN, 5, NOON)
-    assert posted == bank.reverse(reference, PAN, 5, NOON)
-    assert MONEY == bank.account(PAN).balance
-
-
-def test_a_reversal_must_name_the_card_and_the_amount_of_its_original(bank: Bank) -> None:
-    opened(bank, OTHER)
-    reference = new()
-    bank.purchase(reference, PAN, 5, NOON)
-    for pan, amount in (OTHER, 5), (PAN, 6):
-        with refused(Reason.NO_ORIGINAL):
-            bank.reverse(reference, pan, amount, NOON)
-    assert 5 == bank.reverse(reference, PAN, 5, NOON).amount
-    with refused(Reason.DUPLICATE):
-        bank.reverse(reference, PAN, 6, NOON)
-
-
-def test_an_offline_purchase_is_not_reversed(bank: Bank) -> None:
-    reference = new()
-    bank.settle(reference, PAN, 5, 1, NOON)
-    with refused(Reason.INVALID):
-        bank.reverse(reference, PAN, 5, NOON)
-
-
-def test_money_that_is_gone_is_not_taken_back_until_it_is_there_again(bank: Bank) -> None:
-    reference = new()
-    bank.load(reference, PAN, 300, NOON)
-    bank.settle(new(), PAN, 200, 1, NOON)
-    with refused(Reason.NO_FUNDS):
-        bank.reverse(reference, PAN, 300, NOON)
-    bank.cash_load(new(), PAN, 200, NOON)
-    assert 300 == bank.reverse(reference, PAN, 300, NOON).amount
-
-
-def test_a_reversal_reaches_a_frozen_account(bank: Bank) -> None:
-    reference = new()
-    bank.purchase(reference, PAN, 300, NOON)
-    bank.freeze(new(), PAN, NOON)
-    bank.reverse(reference, PAN, 300, NOON)
-    assert MONEY == bank.account(PAN).balance
 
 
 # Looking
