@@ -245,14 +245,21 @@ def test_elsewhere_the_right_mac_is_told_that_nothing_is_blocked_here(
     assert desk.opens("PIN")
 
 
-@pytest.mark.parametrize("select", [SELECT_MF, SELECT_DEBIT], ids=["MF", "DEBIT"])
-def test_the_mf_and_the_bank_application_do_not_know_these_commands(select: bytes) -> None:
+def test_the_mf_does_not_know_these_commands() -> None:
     desk = Desk()
-    send_all(desk.chip, [select])
+    send_all(desk.chip, [SELECT_MF])
     before = desk.chip.snapshot()
     for raw in (BLOCK, END, UNBLOCK, END_CARD):
         assert b"\x6d\x00" == desk.chip.transmit(desk.protect(raw, "BK"))
     assert before == desk.chip.snapshot()
+
+
+def test_the_bank_application_has_scripts_of_its_own_and_takes_these_never(chip: Chip) -> None:
+    send_all(chip, [SELECT_DEBIT])
+    before = chip.snapshot()
+    for raw in (BLOCK, UNBLOCK, END_CARD):
+        assert b"\x69\x85" == chip.transmit(bytes((0x84,)) + raw[1:4] + b"\x04" + bytes(4))
+    assert before == chip.snapshot()
 
 
 # The card

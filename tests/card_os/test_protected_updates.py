@@ -319,13 +319,22 @@ def test_no_other_kind_of_messaging_is_spoken_and_a_chain_has_none(name: str, cl
     assert b"\x90\x00" == window.chip.transmit(raw)
 
 
-@pytest.mark.parametrize("select", [SELECT_MF, SELECT_DEBIT], ids=["MF", "DEBIT"])
 @every_command
-def test_the_mf_and_the_bank_application_have_no_messaging(select: bytes, name: str) -> None:
+def test_the_mf_has_no_messaging(name: str) -> None:
     window = Window(TDES, "SSSE")
-    send_all(window.chip, [select])
+    send_all(window.chip, [SELECT_MF])
     raw = window.protect(COMMANDS[name], messaging_key("SSSE"))
     assert b"\x68\x82" == window.chip.transmit(raw)
+    assert window.unchanged()
+
+
+@every_command
+def test_the_bank_application_takes_no_command_under_another_ones_keys(name: str) -> None:
+    window = Window(TDES, "SSSE")
+    send_all(window.chip, [SELECT_DEBIT])
+    raw = window.protect(COMMANDS[name], messaging_key("SSSE"))
+    expected = b"\x69\x85" if name == "UPDATE RECORD" else b"\x6d\x00"
+    assert expected == window.chip.transmit(raw)
     assert window.unchanged()
 
 
