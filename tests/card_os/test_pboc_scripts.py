@@ -139,7 +139,7 @@ def test_a_script_is_taken_between_the_cryptograms_and_behind_them(
 @pytest.mark.parametrize("phase", [Phase.SELECTED, Phase.INITIATED, Phase.TAPPED, Phase.ENDED])
 def test_a_script_is_not_taken_at_another_time(name: str, phase: Phase) -> None:
     bank = asked()
-    put_transaction(bank.chip, replace(transaction(bank.chip), phase=phase))
+    put_transaction(bank.chip, transaction(bank.chip)._replace(phase=phase))
     before = bank.chip.snapshot()
     assert 0x6985 == bank.send(SCRIPTS[name](bank))
     assert before == bank.chip.snapshot()

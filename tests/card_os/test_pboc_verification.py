@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -104,7 +103,7 @@ def test_tries_and_answers_are_those_of_three_plain_variables(said: list[bytes |
 @pytest.mark.parametrize("phase", [each for each in Phase if each is not Phase.INITIATED])
 def test_the_pin_is_taken_between_options_and_cryptogram_alone(phase: Phase) -> None:
     bank = begun()
-    put_transaction(bank.chip, replace(transaction(bank.chip), phase=phase))
+    put_transaction(bank.chip, transaction(bank.chip)._replace(phase=phase))
     before = bank.chip.snapshot()
     assert 0x6985 == bank.verify(RIGHT) == bank.verify(WRONG)
     assert before == bank.chip.snapshot()

@@ -101,7 +101,7 @@ def transact(
         log = b""
         if processing & _LOG:
             log = logs.transaction_record(profile, atc, (pdol, options))
-        done = replace(done, phase=Phase.TAPPED, committing=after, log=log)
+        done = done._replace(phase=Phase.TAPPED, committing=after, log=log)
         done, signed = _signed(ctx, profile, done, ttq, ctq)
         answer = _approval(profile, route, atc, ac, iad, signed)
     else:
@@ -234,8 +234,8 @@ def _signed(
     signature = dynamic_signature(ctx, route, done.atc, terminal)
     key = card_key(ctx, route)
     if isinstance(key, RsaPrivateKey) and key.public.size > IN_ANSWER:
-        return replace(done, signature=signature, authentication_data=shown), b""
-    return replace(done, authentication_data=shown), signature
+        return done._replace(signature=signature, authentication_data=shown), b""
+    return done._replace(authentication_data=shown), signature
 
 
 # The records
@@ -265,4 +265,4 @@ def was_read(
     if state is None or route is None or place != route.last:
         return
     logs.commit(ctx, profile, state, transaction.log)
-    ctx.session.scratch = replace(transaction, phase=Phase.ENDED, committing=None, log=b"")
+    ctx.session.scratch = transaction._replace(phase=Phase.ENDED, committing=None, log=b"")

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from apdu.errors import StatusError
@@ -37,5 +36,5 @@ def internal_authenticate(ctx: Context, _: None, data: bytes) -> bytes:
     if len(data) != route.ddol.length or tags.UNPREDICTABLE_NUMBER not in route.ddol.places:
         raise StatusError(SW.WRONG_LENGTH)
     signature = sign_dynamic(ctx, route, data)
-    ctx.session.scratch = replace(transaction, cvr=transaction.cvr | _PERFORMED)
+    ctx.session.scratch = transaction._replace(cvr=transaction.cvr | _PERFORMED)
     return bytes(Tlv(tags.FORMAT_1, signature))

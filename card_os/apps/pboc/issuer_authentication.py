@@ -52,8 +52,8 @@ def external_authenticate(ctx: Context, _: None, shown: Shown) -> None:
     session = session_key(ctx, route, AC_KEY, transaction.atc)
     if verify_arpc(session, transaction.ac, shown.arc, shown.arpc):
         state = replace(state, flags=state.flags & ~_FAILED, authentication_failures=0)
-        transaction = replace(
-            transaction, authentication=IssuerAuthentication.PASSED, arc=shown.arc
+        transaction = transaction._replace(
+            authentication=IssuerAuthentication.PASSED, arc=shown.arc
         )
     else:
         state = replace(
@@ -61,8 +61,7 @@ def external_authenticate(ctx: Context, _: None, shown: Shown) -> None:
             flags=state.flags | _FAILED,
             authentication_failures=state.authentication_failures + 1,
         )
-        transaction = replace(
-            transaction,
+        transaction = transaction._replace(
             authentication=IssuerAuthentication.FAILED,
             cvr=transaction.cvr | _CVR_FAILED,
         )

@@ -96,7 +96,7 @@ class ScriptOpening:
         except StatusError:
             ctx = self.ctx
             transaction = current(ctx)
-            ctx.session.scratch = replace(transaction, script_refused=True)
+            ctx.session.scratch = transaction._replace(script_refused=True)
             state = _counted(load(ctx.session.directory), transaction)
             _fail(ctx, replace(state, mac_failures=state.mac_failures + 1))
             raise
@@ -112,7 +112,7 @@ def processing(ctx: Context) -> Iterator[CardState]:
     transaction = current(ctx)
     if transaction.phase is Phase.ENDED:
         # What was blocked may be given back now; the commands behind this one are still taken.
-        ctx.session.scratch = replace(transaction, phase=Phase.ONLINE)
+        ctx.session.scratch = transaction._replace(phase=Phase.ONLINE)
     state = _counted(load(ctx.session.directory), transaction)
     try:
         yield state

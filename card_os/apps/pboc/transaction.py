@@ -8,9 +8,8 @@ SELECTED, GPO to INITIATED, first GENERATE AC to CARD_ACTION or ENDED, the secon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from card_os.apps.pboc.profile import Route
 from card_os.apps.pboc.state import CardState
@@ -34,9 +33,9 @@ class IssuerAuthentication(Enum):
     FAILED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
-    """A frozen value; each step of the transaction puts a new one in its place."""
+class Transaction(NamedTuple):
+    """A frozen value; each step of the transaction puts a new one in its place. A named tuple, for
+    it is made in every command."""
 
     phase: Phase = Phase.SELECTED
     route: Route | None = None
@@ -59,14 +58,17 @@ class Transaction:
     """Authorisation response code that came with the ARPC, 2 bytes."""
     script_refused: bool = False
     """A script failed its MAC: no other one is taken."""
-    committing: CardState | None = field(default=None, repr=False)
+    committing: CardState | None = None
     """The state after a tap, written when the last record is read."""
-    log: bytes = field(default=b"", repr=False)
+    log: bytes = b""
     """The log record that goes with it."""
-    signature: bytes = field(default=b"", repr=False)
+    signature: bytes = b""
     """fDDA: 9F4B where it stands in a record, not in GPO's answer."""
-    authentication_data: bytes = field(default=b"", repr=False)
+    authentication_data: bytes = b""
     """fDDA 01: 9F69, which stands in the last record."""
+
+    def __repr__(self) -> str:
+        return f"Transaction({self.phase.name})"
 
 
 SELECTED: Final = Transaction()

@@ -7,7 +7,6 @@ The PIN is kept as the block in which it comes, so that one comparison decides.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from apdu.errors import StatusError
@@ -55,14 +54,14 @@ def verify(ctx: Context, _: None, block: bytes) -> None:
     if not pin.counter.left:
         # Nothing was verified, so the CVR must not say so: first action analysis would then not
         # look at tries that were exceeded earlier.
-        ctx.session.scratch = replace(transaction, cvr=cvr | _EXCEEDED)
+        ctx.session.scratch = transaction._replace(cvr=cvr | _EXCEEDED)
         raise StatusError(SW.AUTH_BLOCKED if cvr & _EXCEEDED else SW.REFERENCE_DATA_INVALID)
     try:
         pin.verify(block)
     except StatusError:
         _note_failure(ctx, transaction, pin)
         raise
-    ctx.session.scratch = replace(transaction, cvr=(cvr | _PERFORMED) & ~_FAILED)
+    ctx.session.scratch = transaction._replace(cvr=(cvr | _PERFORMED) & ~_FAILED)
 
 
 def _note_failure(ctx: Context, transaction: Transaction, pin: PinObject) -> None:
@@ -80,4 +79,4 @@ def _note_failure(ctx: Context, transaction: Transaction, pin: PinObject) -> Non
             ctx.tree.set_life(directory, Life.DEACTIVATED)
             ctx.session.stage = int(Stage.BLOCKED)
             cvr |= _BLOCKED
-    ctx.session.scratch = replace(transaction, cvr=cvr, pin_exceeded=exceeded)
+    ctx.session.scratch = transaction._replace(cvr=cvr, pin_exceeded=exceeded)
