@@ -14,12 +14,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from apdu.command import CommandAPDU
+from apdu.crypto.script import AFTER_FINAL, Script
+from apdu.tlv import build, parse, tlv
 from apdu.trace import Exchange
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.pboc.flags import Aip
 from host.channel import Channel
 from host.faults import CardGone
+from host.issuer.cryptograms import Proven, verify
+from host.issuer.keys import IssuerKeys, keys_in
+from host.issuer.profile import shipped_profile
+from host.issuer.scripts import protected
 from host.network.authorisation import (
     AuthorisationRequest,
     AuthorisationResponse,
@@ -27,6 +34,7 @@ from host.network.authorisation import (
     Purpose,
     Reversal,
 )
+from host.network.elements55 import read_elements
 from host.terminal.kernel.config import (
     ApplicationParameters,
     TerminalConfig,
@@ -34,6 +42,7 @@ from host.terminal.kernel.config import (
     terminal_data,
 )
 from host.terminal.kernel.config_file import load_config
+from host.terminal.kernel.pin_entry import DocumentKind
 from host.terminal.kernel.transaction import Order, Transaction
 
 CONFIG: Final = load_config()
@@ -141,6 +150,50 @@ class ScriptedIssuer:
         return approve()
 
 
+class ProvingIssuer(ScriptedIssuer):
+    """One that has the card's keys: it verifies, answers with 91, and sends scripts that the card
+    believes, whatever else its answers hold."""
+
+    def __init__(
+        self,
+        *answers: AuthorisationResponse | NoAnswer,
+        commands: Iterable[CommandAPDU] = (),
+        tag: int = AFTER_FINAL,
+        keys: IssuerKeys | None = None,
+    ) -> None:
+        super().__init__(*answers)
+        self.commands, self.tag = tuple(commands), tag
+        self.keys = keys or PUBLISHED_KEYS
+        self.proven: list[Proven] = []
+
+    def authorise(self, request: AuthorisationRequest) -> AuthorisationResponse:
+        answer = super().authorise(request)
+        proven = self.read(request)
+        icc = build([tlv(tags.ISSUER_AUTHENTICATION_DATA, proven.answer(answer.response_code))])
+        if self.commands:
+            made = protected(proven.keys, proven.atc, proven.ac, self.commands)
+            icc += Script(made, b"\0\0\0\1", self.tag).build()
+        return replace(answer, icc=icc)
+
+    def advise(self, request: AuthorisationRequest) -> AuthorisationResponse:
+        self.read(request)
+        return super().advise(request)
+
+    def read(self, request: AuthorisationRequest) -> Proven:
+        """Raises when the cryptogram is not the card's."""
+        self.proven.append(verify(self.keys, request.pan, request.psn, read_elements(request.icc)))
+        return self.proven[-1]
+
+
+def _published_keys() -> IssuerKeys:
+    found = keys_in(shipped_profile())
+    own = {("6228000100001117", "01", each): keys for each, keys in found.items()}
+    return IssuerKeys(found, own)
+
+
+PUBLISHED_KEYS: Final = _published_keys()
+
+
 # Cards
 
 
@@ -170,7 +223,6 @@ class Playback(Channel):
 Rule = tuple[str, bytes | Exception]
 """A pattern for the command in hexadecimal, and the answer or what happens instead."""
 AIP: Final = Aip.ISSUER_AUTHENTICATION | Aip.TERMINAL_RISK_MANAGEMENT
-_AC: Final = "80%02X000A112233445566778807010103A0000001"
 
 
 def plain_rules(aip: int = AIP, pdol: str = "", record: str = "", more: str = "") -> list[Rule]:
@@ -237,6 +289,27 @@ class RuledCard(Channel):
         return self.atr
 
     def close(self) -> None: ...
+
+
+class Typing:
+    """People who type one PIN, and have their document with them."""
+
+    def __init__(self, pin: str | None) -> None:
+        self.pin = pin
+
+    def offline_pin(self, tries_left: int | None) -> str | None:
+        return self.pin
+
+    def online_pin(self) -> str | None:
+        return self.pin
+
+    def document(self, kind: DocumentKind, number: str) -> bool:
+        return True
+
+
+def parse_elements(icc: bytes) -> dict[int, bytes]:
+    """A DE55 by tag."""
+    return {item.tag: item.value for item in parse(icc)}
 
 
 def gone() -> CardGone:

@@ -72,7 +72,10 @@ def pay(
     message = reversal.owed(transaction, config, outcome)
     outstanding: tuple[reversal.Message, ...] = ()
     if message is not None:
-        if issuer is None or isinstance(fault, completion.CardLost):
+        if isinstance(fault, completion.CardLost):
+            # `recovery` asks the card first. Of a new PIN only its next CVR tells the issuer.
+            outstanding = (message,) if order.purpose in records.LOADS else ()
+        elif issuer is None:
             outstanding = (message,)
         else:
             outstanding = reversal.tell(transaction, message, issuer)

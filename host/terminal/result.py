@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apdu.wire.pboc import tags
+from apdu.wire.pboc.amounts import amount_of
 from apdu.wire.pboc.flags import Tsi, Tvr
 from apdu.wire.pboc.meanings import spelled_out
 from apdu.wire.pboc.script_results import parse_script_results
@@ -51,6 +52,8 @@ class Result:
     """Available balance of the account, where the issuer told it."""
     cash: bool
     """It was paid with electronic cash."""
+    cash_before: int | None
+    """The electronic cash before a purchase with it, or before a load, in fen; None: not asked."""
     script_results: bytes
     """DF31."""
     trail: tuple[Decision, ...]
@@ -89,6 +92,7 @@ class Result:
             "authorisation_code": self.authorisation_code,
             "balance": self.balance,
             "electronic_cash": self.cash,
+            "electronic_cash_before": self.cash_before,
             "scripts": [
                 {
                     "identifier": _hex(each.identifier),
@@ -123,6 +127,7 @@ def result_of(
 ) -> Result:
     """What a transaction came to."""
     card, order, response = transaction.card, transaction.order, transaction.response
+    cash = card.get(tags.EC_BALANCE)
     label = card.get(tags.PREFERRED_NAME) or card.get(tags.LABEL, b"")
     return Result(
         outcome=outcome,
@@ -145,6 +150,7 @@ def result_of(
         authorisation_code=transaction.authorisation_code,
         balance=response.balance if response else None,
         cash=transaction.cash,
+        cash_before=amount_of(cash) if cash else None,
         script_results=transaction.script_results,
         trail=tuple(transaction.trail),
         outstanding=outstanding,

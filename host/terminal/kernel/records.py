@@ -16,6 +16,7 @@ from apdu.wire.pboc.amounts import SIZE, amount_of
 from apdu.wire.pboc.answers import parse_afl
 from host.clients.pboc import PbocClient, record_elements
 from host.faults import CardMisspoke, CardRefused
+from host.network.authorisation import Purpose
 from host.terminal.kernel.data import masked
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import Transaction
@@ -24,6 +25,8 @@ MANDATORY: Final = (tags.PAN, tags.EXPIRY, tags.CDOL1, tags.CDOL2)
 """What the records of a contact transaction must hold (EMV Book 3 7.1)."""
 TAP_MANDATORY: Final = (tags.EXPIRY,)
 """And of a tap."""
+LOADS: Final = frozenset({Purpose.LOAD, Purpose.CASH_LOAD})
+"""What changes the balance of electronic cash by a script."""
 _OF_APPLICATION: Final = range(1, 11)
 """SFIs whose records have template 70; those of the rest are as the payment system wants."""
 _PAN: Final = range(8, 20)
@@ -71,8 +74,11 @@ def read_cash(transaction: Transaction, client: PbocClient) -> None:
     """Whether the card took the way of electronic cash, and then its balance and threshold.
 
     It did when electronic cash was offered (9F7A) and its records hold the issuer's authorisation
-    code (9F74) (JR/T 0025.13).
+    code (9F74) (JR/T 0025.13). Before a load the balance is asked for too: should the card be
+    lost in the middle, it shows later what was done.
     """
+    if transaction.order.purpose in LOADS:
+        _get_amount(transaction, client, tags.EC_BALANCE)
     offered = transaction.terminal.get(tags.EC_INDICATOR) == b"\x01"
     transaction.cash = offered and tags.EC_AUTHORISATION_CODE in transaction.card
     if not transaction.cash:
@@ -80,10 +86,8 @@ def read_cash(transaction: Transaction, client: PbocClient) -> None:
             transaction.note(Step.READ_DATA, "no electronic cash", "9F74 is not there")
         return
     transaction.note(Step.READ_DATA, "electronic cash", "9F7A was offered and 9F74 is there")
-    for tag in (tags.EC_BALANCE, tags.EC_RESET_THRESHOLD):
-        _get(transaction, client, tag, SIZE)
-        if tag in transaction.card:
-            _check_amount(tag, transaction.card[tag])
+    _get_amount(transaction, client, tags.EC_BALANCE)
+    _get_amount(transaction, client, tags.EC_RESET_THRESHOLD)
 
 
 def _record(client: PbocClient, sfi: int, number: int) -> bytes:
@@ -140,9 +144,10 @@ def check_track_2(track: bytes, pan: str = "") -> str:
     return number
 
 
-def _check_amount(tag: int, value: bytes) -> None:
+def _get_amount(transaction: Transaction, client: PbocClient, tag: int) -> None:
+    _get(transaction, client, tag, SIZE)
     try:
-        amount_of(value)
+        amount_of(transaction.card.get(tag, bytes(SIZE)))
     except FormatError as error:
         raise CardMisspoke(f"GET DATA: {tag:X}: {error}") from None
 

@@ -10,6 +10,7 @@ from apdu.command import CommandAPDU
 from apdu.crypto.script import BEFORE_FINAL, Script
 from apdu.errors import FormatError
 from apdu.tlv import Tlv
+from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Tsi, Tvr
 from apdu.wire.pboc.script_results import ScriptOutcome, script_result
 from host.clients.pboc import PbocClient
@@ -19,6 +20,8 @@ from host.terminal.kernel.transaction import Transaction
 
 LONGEST: Final = 1024
 """Bytes of scripts that are taken from one answer; EMV wants a terminal to take 128 at least."""
+_IDENTIFIER: Final = tags.SCRIPT_IDENTIFIER
+_NAME: Final = 4
 _WARNINGS: Final = (0x62, 0x63)
 """A warning does not end a script (EMV Book 4 6.3.9)."""
 
@@ -55,7 +58,9 @@ def process(transaction: Transaction, client: PbocClient, template: Tlv) -> Card
 
 def not_processed(transaction: Transaction, template: Tlv) -> None:
     """Note a script that the card never got."""
-    transaction.script_results += bytes(script_result(ScriptOutcome.NOT_PROCESSED))
+    named = template.find(_IDENTIFIER)
+    name = named.value if named and len(named.value) == _NAME else b""
+    transaction.script_results += bytes(script_result(ScriptOutcome.NOT_PROCESSED, 0, name))
     transaction.note(Step.SCRIPTS, f"script {template.tag:X} not processed")
 
 
