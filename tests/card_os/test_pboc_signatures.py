@@ -219,9 +219,14 @@ def test_a_computation_that_was_disturbed_is_not_told(monkeypatch: pytest.Monkey
         raise ArithmeticError
 
     monkeypatch.setattr(RsaPrivateKey, "sign", disturbed)
-    with pytest.raises(StatusError) as refused:
-        sign_dynamic(context(reader.chip), route, NUMBER)
-    assert 0x6400 == refused.value.sw
+    ctx = context(reader.chip)
+    for attempt in (
+        lambda: sign_dynamic(ctx, route, NUMBER),
+        lambda: sign_combined(ctx, route, 0x40, bytes(8), b"", NUMBER),
+    ):
+        with pytest.raises(StatusError) as refused:
+            attempt()
+        assert 0x6400 == refused.value.sw
 
 
 def test_no_text_of_the_profile_has_a_key_in_it() -> None:

@@ -17,7 +17,6 @@ from paymentbench import (
     lose_pin,
     payment_cells,
     payment_chip,
-    published,
     state_of,
 )
 from paymenttears import PaymentScenario, torn_chips, torn_states
@@ -34,7 +33,6 @@ from tapbench import (
 )
 from testbench import SELECT_DEBIT, command, sw
 
-from apdu.tlv import parse
 from apdu.wire.iso7816 import READ_RECORD, RecordRef
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import amount_of
@@ -101,13 +99,6 @@ def test_a_tap_is_over_when_it_is_paid() -> None:
     reader.record(*LAST)
     assert Phase.ENDED is current(context(reader.chip)).phase
     assert 0x6985 == sw(reader.ask())
-
-
-def test_a_card_without_records_pays_at_once() -> None:
-    way = b"".join(bytes(item) for item in parse(published()[0x9207]) if item.tag != tags.AFL)
-    chip = card(groups={0x9207: way})
-    Reader(chip, FIELD).good(GET_PROCESSING_OPTIONS, None, Reader(chip, FIELD).fill())
-    assert 4900 == state_of(chip).balance
 
 
 def test_the_log_has_what_the_terminal_said_and_the_counter() -> None:
@@ -244,6 +235,14 @@ def test_the_second_currency_is_known_to_the_cash_check_alone() -> None:
     limits: Parameters = {tags.CTTAL: fen(900)}
     chip = card(Bit.CASH_OR_CTTA_CHECK | Bit.REJECT_OTHER_CURRENCY, {**SECOND, **limits})
     assert Result.AAC is first_of(cvr_of(tap(chip, DOLLARS)[1]))
+
+
+def test_a_second_currency_that_is_the_own_has_no_cash_of_its_own() -> None:
+    own = {**SECOND, tags.SECOND_EC_CURRENCY: bytes.fromhex("0156")}
+    chip = card(parameters=own)
+    reader, _ = tap(chip)
+    reader.record(*LAST)
+    assert (4900, 2000) == (state_of(chip).balance, state_of(chip).second_balance)
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,6 @@ def transact(
     if verdict.result is not Result.TC:
         answer += _known(profile, route, tags.CARDHOLDER_NAME)
     ctx.session.scratch = done
-    if not route.afl:  # no record will be read, so this is the last the card sees of the tap
-        was_read(ctx, profile, done, route.last)
     return bytes(Tlv(tags.FORMAT_2, build(answer)))
 
 
