@@ -139,7 +139,7 @@ def test_info_as_json_is_one_object(card: Path) -> None:
     assert {"query": True, "tries_left": 6} == {
         key: found["pin"][key] for key in ("query", "tries_left")
     }
-    assert {"SSSE", "debit"} == {each["label"] for each in found["applications"] if each["found"]}
+    assert {"SSSE", "debit", "PSE"} == {each["label"] for each in found["applications"] if each["found"]}
     issuer, holder = ({item["tag"]: item["value"] for item in f["items"]} for f in found["files"])
     assert "A12345674" == issuer["07"]
     assert ("张三", "430200199001010019", "1990-01-01") == (
@@ -212,7 +212,7 @@ def test_info_copes_with_a_card_that_answers_otherwise(
 def test_an_atr_that_cannot_be_read_is_shown_raw(
     card: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Chip, "reset", lambda chip: b"\x3b\x6d\x00")
+    monkeypatch.setattr(Chip, "reset", lambda chip, *_: b"\x3b\x6d\x00")
     assert "3B 6D 00 raw: ATR" in sscard("info", "--card", card).stdout
 
 

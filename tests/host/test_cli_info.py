@@ -66,7 +66,7 @@ def test_a_card_of_every_generation_is_sound(tmp_path: Path, generation: str) ->
     assert not found["blank"]
     assert {"1.0": 6, "2.0": 7, "3.0": 0}[generation] == len(holder["items"])
     there = {each["label"] for each in found["applications"] if each["found"]}
-    assert ({"PKI"} if generation == "3.0" else set()) == there - {"SSSE", "debit"}
+    assert ({"PKI"} if generation == "3.0" else set()) == there - {"SSSE", "debit", "PSE"}
 
 
 def test_data_that_is_guarded_is_said_to_be_and_is_no_trouble(tmp_path: Path) -> None:
