@@ -97,6 +97,15 @@ def test_an_aac_is_never_asked_for_with_a_signature_and_a_lost_one_not_again() -
     assert 0 == cryptogram.card_results(b"\x06" + bytes(7)) == cryptogram.card_results(b"")
 
 
+def test_after_an_answer_the_second_cryptogram_is_not_signed_again() -> None:
+    for response, p1 in ((approve(), "40"), (None, "50")):
+        found = at_the_issuer(response)
+        found.cda = True
+        card = RuledCard(("^80AE", ac(0x40)))
+        cryptogram.second(found, PbocClient(Card(card)), Result.TC)
+        assert f"80AE{p1}" == card.log[0][:6]
+
+
 # Issuer authentication
 
 
@@ -245,7 +254,7 @@ def test_a_card_that_is_pulled_in_a_script_has_approved_all_the_same() -> None:
     outcome, found, card = completed(("^04DA9F58", gone()), data=data)
     assert Outcome.APPROVED_ONLINE is outcome
     assert [] == card.sent("^04DA9F59")
-    assert bytes.fromhex("11000000070000000000") == found.script_results
+    assert bytes.fromhex("11000000070000000007") == found.script_results
 
 
 def test_a_card_that_is_pulled_before_it_approved_has_not() -> None:

@@ -14,6 +14,7 @@ from books import VECTORS
 from paymentbench import LOAD_LOG, fen, payment_chip, state_of
 from paymentdesk import (
     CONFIG,
+    PUBLISHED_KEYS,
     Playback,
     ProvingIssuer,
     RuledCard,
@@ -27,16 +28,23 @@ from paymentdesk import (
     refuse,
 )
 
+from apdu.crypto.pinblock import build_iso_2
 from apdu.errors import FormatError
 from apdu.tlv import tlv
 from apdu.trace import read
 from apdu.wire.pboc import flags, tags
+from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.pboc.flags import Tsi, Tvr
+from apdu.wire.perso import Algorithm
 from card_os.chip import Chip
 from host.card import Card
 from host.channel.memory import MemoryChannel
+from host.cli.testcard import issue_test_card
+from host.clients.pboc import PbocClient
 from host.faults import CardGone
-from host.issuer.scripts import put_balance
+from host.issuer.keys import IssuerKeys
+from host.issuer.scripts import pin_change, put_balance
+from host.issuer.test_keys import TEST_IMKS
 from host.network.authorisation import NoAnswer, Purpose
 from host.terminal.kernel.pin_entry import PinPad
 from host.terminal.kernel.trail import Step
@@ -94,6 +102,7 @@ CASH = {
     tags.EC_SINGLE_LIMIT: fen(5_000),
     tags.EC_RESET_THRESHOLD: fen(1_000),
 }
+PIN_1234 = PinPad(Typing("1234"), lambda block: bytes(8))
 PURCHASE_STEPS = [
     Step.SELECTION,
     Step.INITIATION,
@@ -224,9 +233,8 @@ def test_electronic_cash_is_paid_without_the_issuer_and_told_later() -> None:
 
 def test_electronic_cash_that_runs_low_goes_online_and_pays_nothing() -> None:
     chip = payment_chip(CASH)
-    pad = PinPad(Typing("1234"), lambda block: bytes(8))
     issuer = ProvingIssuer()
-    result = pay(slot(chip), order(4_500), CONFIG, issuer, pad=pad)
+    result = pay(slot(chip), order(4_500), CONFIG, issuer, pad=PIN_1234)
     assert Outcome.APPROVED_ONLINE is result.outcome
     assert 5_000 == state_of(chip).balance
     assert Tvr.ONLINE_PIN_ENTERED & result.tvr
@@ -324,6 +332,93 @@ def test_another_card_cannot_end_a_doubt() -> None:
         resolve(slot(chip), replace(result, pan="622801******1117"), CONFIG, loading())
 
 
+# Cards that sign
+
+
+TEST_ISSUER = IssuerKeys(TEST_IMKS)
+
+
+@pytest.mark.parametrize("bank", ["rsa-1152", "sm2"])
+def test_a_card_that_can_signs_its_cryptogram(bank: str) -> None:
+    chip = issue_test_card(bank=bank)
+    issuer = ProvingIssuer(keys=TEST_ISSUER)
+    result = pay(slot(chip), order(), CONFIG, issuer, pad=PIN_1234)
+    assert Outcome.APPROVED_ONLINE is result.outcome
+    assert ["CDA prepared", "CDA succeeded"] == [
+        each.outcome for each in result.trail if each.step is Step.ODA
+    ]
+    assert not result.tvr & (Tvr.CDA_FAILED | Tvr.ISSUER_AUTHENTICATION_FAILED)
+    assert issuer.proven[0].ac == parse_elements(issuer.asked[0].icc)[tags.AC]
+
+
+class Tampered(MemoryChannel):
+    """Somebody between card and reader who changes a byte of every signed cryptogram."""
+
+    def _exchange(self, command: bytes) -> bytes:
+        answer = super()._exchange(command)
+        if command[1] == 0xAE and answer[:1] == b"\x77":
+            at = answer.index(b"\x9f\x4b") + 20
+            answer = answer[:at] + bytes((answer[at] ^ 1,)) + answer[at + 1 :]
+        return answer
+
+
+def test_an_arqc_whose_signature_does_not_hold_is_never_sent() -> None:
+    chip = issue_test_card()
+    issuer = ProvingIssuer(keys=TEST_ISSUER)
+    result = pay(Card(Tampered(chip)), order(), CONFIG, issuer, pad=PIN_1234)
+    assert (Outcome.DECLINED_OFFLINE, "Z1") == (result.outcome, result.response_code)
+    assert Tvr.CDA_FAILED & result.tvr
+    assert [] == issuer.asked
+    assert flags.Result.AAC.value == result.cid >> 6
+
+
+def test_a_tc_whose_signature_does_not_hold_is_no_payment_though_the_card_made_one() -> None:
+    chip = issue_test_card()
+    loaded = ProvingIssuer(commands=[put_balance(50_000)], keys=TEST_ISSUER)
+    assert pay(slot(chip), order(50_000, Purpose.LOAD), CONFIG, loaded, pad=PIN_1234).approved
+    result = pay(Card(Tampered(chip)), order(1_000), CONFIG, None)
+    assert (Outcome.DECLINED_OFFLINE, True) == (result.outcome, result.cash)
+    assert "paid" in result.doubt
+    assert PAID == resolve(slot(chip), result, CONFIG, ScriptedIssuer()).doubt
+
+
+# Other purposes
+
+
+@pytest.mark.parametrize(
+    "purpose", [Purpose.WITHDRAWAL, Purpose.DEPOSIT, Purpose.TRANSFER, Purpose.BALANCE]
+)
+def test_whatever_the_purpose_the_issuer_decides_it(purpose: Purpose) -> None:
+    issuer = ProvingIssuer(approve(balance=77))
+    amount = 0 if purpose is Purpose.BALANCE else 500
+    result = pay(slot(payment_chip(CASH)), order(amount, purpose), CONFIG, issuer)
+    assert (Outcome.APPROVED_ONLINE, 77) == (result.outcome, result.balance)
+    assert not result.cash
+    offline = pay(slot(payment_chip(CASH)), order(amount, purpose), CONFIG, None)
+    assert Outcome.DECLINED_OFFLINE is offline.outcome
+
+
+def test_a_new_offline_pin_comes_in_a_script() -> None:
+    chip = payment_chip()
+    keys = PUBLISHED_KEYS.card("6228000100001117", "01", Algorithm.TDES)
+    issuer = ProvingIssuer(commands=[pin_change(keys, "987654")])
+    result = pay(slot(chip), order(0, Purpose.PIN_CHANGE), CONFIG, issuer)
+    assert Outcome.APPROVED_ONLINE is result.outcome
+    client = PbocClient(slot(chip))
+    client.select(DEBIT_AID)
+    client.processing_options(bytes(31))
+    client.verify(build_iso_2("987654"))
+
+
+def test_of_a_new_pin_in_doubt_nothing_is_sent() -> None:
+    keys = PUBLISHED_KEYS.card("6228000100001117", "01", Algorithm.TDES)
+    issuer = ProvingIssuer(commands=[pin_change(keys, "987654")])
+    card = Card(Pulled(payment_chip(), "8424", True))
+    result = pay(card, order(0, Purpose.PIN_CHANGE), CONFIG, issuer)
+    assert (Outcome.TERMINATED, (), []) == (result.outcome, result.outstanding, issuer.reversed)
+    assert result.doubt
+
+
 # Pulled anywhere
 
 
@@ -373,8 +468,7 @@ def test_a_card_pulled_when_all_is_done_changes_nothing() -> None:
 
 
 def test_nothing_that_is_shown_has_the_card_number_or_a_pin() -> None:
-    pad = PinPad(Typing("1234"), lambda block: bytes(8))
-    result = pay(slot(payment_chip()), order(), CONFIG, ProvingIssuer(), pad=pad)
+    result = pay(slot(payment_chip()), order(), CONFIG, ProvingIssuer(), pad=PIN_1234)
     shown = repr(result) + json.dumps(result.as_json(), ensure_ascii=False)
     assert "6228000100001117" not in shown
     assert "1234FFFF" not in shown.upper()

@@ -28,7 +28,11 @@ def first(transaction: Transaction, client: PbocClient, kind: Result) -> None:
 
 
 def second(transaction: Transaction, client: PbocClient, kind: Result) -> None:
-    """Second GENERATE AC, TC or AAC; signed as the first."""
+    """Second GENERATE AC, TC or AAC.
+
+    After an answer of the issuer, who has verified the first cryptogram, none is signed; without
+    one a TC is (profile choice `cda-mode`: mode 2 of EMV Book 4 6.3.2.1.1).
+    """
     data = fill_list(transaction, "CDOL2", transaction.card[tags.CDOL2])
     transaction.final_data = data
     _ask(transaction, client, kind, data, final=True)
@@ -42,7 +46,9 @@ def combined_failed(transaction: Transaction) -> bool:
 def _ask(
     transaction: Transaction, client: PbocClient, kind: Result, data: bytes, final: bool
 ) -> None:
-    cda = transaction.cda and kind is not Result.AAC and not combined_failed(transaction)
+    unanswered = transaction.response is None
+    wanted = transaction.cda and unanswered and not combined_failed(transaction)
+    cda = wanted and kind is not Result.AAC
     transaction.asked, transaction.answer = kind, b""
     found = client.generate_ac(kind, data, cda=cda, final=final)
     transaction.cid = found.cid
