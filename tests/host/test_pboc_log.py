@@ -38,6 +38,8 @@ CASH = {
     tags.EC_RESET_THRESHOLD: fen(0),
 }
 
+SECOND = {tags.SECOND_EC_CURRENCY: b"\x03\x44", tags.SECOND_EC_BALANCE: fen(7)}
+
 
 def logging(
     records: Iterable[bytes], entry: str = "0B0A", form: bytes = FORMAT, tag: int = tags.LOG_ENTRY
@@ -55,8 +57,8 @@ def logging(
 
 
 def test_a_card_tells_its_electronic_cash() -> None:
-    chip = payment_chip({**CASH, tags.SECOND_EC_CURRENCY: b"\x03\x44"})
-    assert CashBalance(5_000, 9_000, 2_000, 0) == balance(Card(MemoryChannel(chip)))
+    chip = payment_chip({**CASH, **SECOND})
+    assert CashBalance(5_000, 9_000, 2_000, 7) == balance(Card(MemoryChannel(chip)))
     without = RuledCard(("^80CA", b"\x6a\x88"))
     assert CashBalance(None, None, None, None) == balance(Card(without))
 
