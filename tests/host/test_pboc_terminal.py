@@ -6,12 +6,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from books import VECTORS
-from paymentbench import LOAD_LOG, fen, payment_chip, state_of
+from paymentbench import payment_chip, state_of
 from paymentdesk import (
     CONFIG,
     PUBLISHED_KEYS,
@@ -19,14 +18,13 @@ from paymentdesk import (
     ProvingIssuer,
     RuledCard,
     ScriptedIssuer,
-    Typing,
     approve,
     config,
     gone,
     order,
-    parse_elements,
     refuse,
 )
+from slots import CASH, PIN_1234, Pulled, slot
 
 from apdu.crypto.pinblock import build_iso_2
 from apdu.errors import FormatError
@@ -36,22 +34,15 @@ from apdu.wire.pboc import flags, tags
 from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.pboc.flags import Tsi, Tvr
 from apdu.wire.perso import Algorithm
-from card_os.chip import Chip
 from host.card import Card
 from host.channel.memory import MemoryChannel
-from host.cli.testcard import issue_test_card
 from host.clients.pboc import PbocClient
 from host.faults import CardGone
-from host.issuer.keys import IssuerKeys
-from host.issuer.scripts import pin_change, put_balance
-from host.issuer.test_keys import TEST_IMKS
+from host.issuer.scripts import pin_change
 from host.network.authorisation import NoAnswer, Purpose
-from host.terminal.kernel.pin_entry import PinPad
 from host.terminal.kernel.trail import Step
-from host.terminal.kernel.transaction import CannotGoOn, Outcome
+from host.terminal.kernel.transaction import Outcome
 from host.terminal.pboc import pay, settle
-from host.terminal.pboc_log import loads
-from host.terminal.recovery import PAID, resolve
 from host.terminal.result import Result
 
 SHOP = config(
@@ -96,13 +87,6 @@ def test_a_recorded_transaction_is_repeated_to_the_byte() -> None:
 # With a chip
 
 
-CASH = {
-    tags.EC_BALANCE: fen(5_000),
-    tags.EC_BALANCE_LIMIT: fen(100_000),
-    tags.EC_SINGLE_LIMIT: fen(5_000),
-    tags.EC_RESET_THRESHOLD: fen(1_000),
-}
-PIN_1234 = PinPad(Typing("1234"), lambda block: bytes(8))
 PURCHASE_STEPS = [
     Step.SELECTION,
     Step.INITIATION,
@@ -117,29 +101,6 @@ PURCHASE_STEPS = [
     Step.ISSUER_AUTHENTICATION,
     Step.COMPLETION,
 ]
-
-
-class Pulled(MemoryChannel):
-    """A chip that is pulled out: its command number `at` (from 0) comes too late, or its answer is
-    not heard any more (`heard` False)."""
-
-    def __init__(self, chip: Chip, pattern: str, done: bool) -> None:
-        super().__init__(chip)
-        self.pattern, self.done, self.out = bytes.fromhex(pattern), done, False
-
-    def _exchange(self, command: bytes) -> bytes:
-        if self.out:
-            raise gone()
-        if command.startswith(self.pattern):
-            self.out = True
-            if self.done:
-                super()._exchange(command)
-            raise gone()
-        return super()._exchange(command)
-
-
-def slot(chip: Chip) -> Card:
-    return Card(MemoryChannel(chip))
 
 
 def steps(result: Result) -> list[Step]:
@@ -210,176 +171,6 @@ def test_a_reversal_that_is_not_heard_stays_outstanding_until_it_is() -> None:
     assert 1 == len(result.outstanding)
     assert result.outstanding == settle(result, deaf)
     assert () == settle(result, ScriptedIssuer())
-
-
-# Electronic cash
-
-
-def test_electronic_cash_is_paid_without_the_issuer_and_told_later() -> None:
-    chip = payment_chip(CASH)
-    result = pay(slot(chip), order(1_234), CONFIG, None)
-    assert (Outcome.APPROVED_OFFLINE, "Y1", True) == (
-        result.outcome,
-        result.response_code,
-        result.cash,
-    )
-    assert (5_000, 5_000 - 1_234) == (result.cash_before, state_of(chip).balance)
-    (advice,) = result.outstanding
-    issuer = ProvingIssuer()
-    assert () == settle(result, issuer)
-    assert [advice] == issuer.advised
-    assert "TC" == issuer.proven[0].result.name
-
-
-def test_electronic_cash_that_runs_low_goes_online_and_pays_nothing() -> None:
-    chip = payment_chip(CASH)
-    issuer = ProvingIssuer()
-    result = pay(slot(chip), order(4_500), CONFIG, issuer, pad=PIN_1234)
-    assert Outcome.APPROVED_ONLINE is result.outcome
-    assert 5_000 == state_of(chip).balance
-    assert Tvr.ONLINE_PIN_ENTERED & result.tvr
-    assert bytes(8) == issuer.asked[0].pin_block
-
-
-@pytest.mark.parametrize("done", [False, True])
-def test_a_card_pulled_while_it_pays_is_asked_later_whether_it_has(done: bool) -> None:
-    chip = payment_chip(CASH)
-    result = pay(Card(Pulled(chip, "80AE40", done)), order(1_234), CONFIG, None)
-    assert (Outcome.TERMINATED, True) == (result.outcome, bool(result.doubt))
-    assert isinstance(result.fault, CardGone)
-    with pytest.raises(CannotGoOn):
-        settle(result, ScriptedIssuer())
-
-    found = resolve(slot(chip), result, CONFIG, ScriptedIssuer())
-
-    assert (5_000 - 1_234 if done else 5_000) == state_of(chip).balance
-    assert (PAID if done else "") == found.doubt
-    assert (Outcome.TERMINATED if done else Outcome.DECLINED_OFFLINE) is found.outcome
-
-
-# Loads
-
-
-LOADER = {**CASH, tags.EC_BALANCE: fen(100)}
-
-
-def loading(issuer_tag: int = 0x72) -> ProvingIssuer:
-    return ProvingIssuer(commands=[put_balance(100 + 2_000)], tag=issuer_tag)
-
-
-@pytest.mark.parametrize("tag", [0x71, 0x72])
-def test_a_load_is_the_issuers_new_balance_on_the_card(tag: int) -> None:
-    chip = payment_chip(LOADER, LOAD_LOG)
-    issuer = loading(tag)
-    result = pay(slot(chip), order(2_000, Purpose.LOAD), CONFIG, issuer)
-    assert Outcome.APPROVED_ONLINE is result.outcome
-    assert (100, 2_100) == (result.cash_before, state_of(chip).balance)
-    assert b"\x60" == parse_elements(issuer.asked[0].icc)[tags.TRANSACTION_TYPE]
-    assert bytes.fromhex("2000000001") == result.script_results
-    (entry,) = loads(slot(chip))
-    assert (tags.EC_BALANCE, 100, 2_100, result.atc) == (
-        entry.tag,
-        entry.before,
-        entry.after,
-        entry.transaction.atc,
-    )
-    assert [] == issuer.reversed
-
-
-def test_a_load_that_the_card_refuses_is_reversed_with_its_result() -> None:
-    chip = payment_chip(LOADER)
-    issuer = ProvingIssuer(commands=[put_balance(100_001)])
-    result = pay(slot(chip), order(99_901, Purpose.LOAD), CONFIG, issuer)
-    assert Outcome.DECLINED_ONLINE is result.outcome
-    assert 100 == state_of(chip).balance
-    (reversal,) = issuer.reversed
-    assert bytes.fromhex("1100000001") == parse_elements(reversal.icc)[tags.SCRIPT_RESULTS]
-
-
-def test_an_approved_load_without_a_script_is_none() -> None:
-    issuer = ProvingIssuer()
-    result = pay(slot(payment_chip(LOADER)), order(2_000, Purpose.LOAD), CONFIG, issuer)
-    assert Outcome.DECLINED_ONLINE is result.outcome
-    assert ["06"] == [each.reason for each in issuer.reversed]
-
-
-@pytest.mark.parametrize("log", [{}, LOAD_LOG])
-@pytest.mark.parametrize("done", [False, True])
-def test_a_card_pulled_in_a_load_is_asked_before_anything_is_reversed(
-    done: bool, log: dict[int, bytes]
-) -> None:
-    chip = payment_chip(LOADER, log)
-    issuer = loading()
-    result = pay(Card(Pulled(chip, "04DA", done)), order(2_000, Purpose.LOAD), CONFIG, issuer)
-    assert Outcome.TERMINATED is result.outcome
-    assert result.doubt and [] == issuer.reversed
-    assert 1 == len(result.outstanding)
-
-    found = resolve(slot(chip), result, CONFIG, issuer)
-
-    assert (2_100 if done else 100) == state_of(chip).balance
-    assert (Outcome.APPROVED_ONLINE if done else Outcome.DECLINED_ONLINE) is found.outcome
-    assert ("", ()) == (found.doubt, found.outstanding)
-    assert (0 if done else 1) == len(issuer.reversed)
-    with pytest.raises(CannotGoOn):
-        resolve(slot(chip), found, CONFIG, issuer)
-
-
-def test_another_card_cannot_end_a_doubt() -> None:
-    chip = payment_chip(LOADER)
-    result = pay(Card(Pulled(chip, "04DA", True)), order(2_000, Purpose.LOAD), CONFIG, loading())
-    with pytest.raises(CannotGoOn, match="not the card"):
-        resolve(slot(chip), replace(result, pan="622801******1117"), CONFIG, loading())
-
-
-# Cards that sign
-
-
-TEST_ISSUER = IssuerKeys(TEST_IMKS)
-
-
-@pytest.mark.parametrize("bank", ["rsa-1152", "sm2"])
-def test_a_card_that_can_signs_its_cryptogram(bank: str) -> None:
-    chip = issue_test_card(bank=bank)
-    issuer = ProvingIssuer(keys=TEST_ISSUER)
-    result = pay(slot(chip), order(), CONFIG, issuer, pad=PIN_1234)
-    assert Outcome.APPROVED_ONLINE is result.outcome
-    assert ["CDA prepared", "CDA succeeded"] == [
-        each.outcome for each in result.trail if each.step is Step.ODA
-    ]
-    assert not result.tvr & (Tvr.CDA_FAILED | Tvr.ISSUER_AUTHENTICATION_FAILED)
-    assert issuer.proven[0].ac == parse_elements(issuer.asked[0].icc)[tags.AC]
-
-
-class Tampered(MemoryChannel):
-    """Somebody between card and reader who changes a byte of every signed cryptogram."""
-
-    def _exchange(self, command: bytes) -> bytes:
-        answer = super()._exchange(command)
-        if command[1] == 0xAE and answer[:1] == b"\x77":
-            at = answer.index(b"\x9f\x4b") + 20
-            answer = answer[:at] + bytes((answer[at] ^ 1,)) + answer[at + 1 :]
-        return answer
-
-
-def test_an_arqc_whose_signature_does_not_hold_is_never_sent() -> None:
-    chip = issue_test_card()
-    issuer = ProvingIssuer(keys=TEST_ISSUER)
-    result = pay(Card(Tampered(chip)), order(), CONFIG, issuer, pad=PIN_1234)
-    assert (Outcome.DECLINED_OFFLINE, "Z1") == (result.outcome, result.response_code)
-    assert Tvr.CDA_FAILED & result.tvr
-    assert [] == issuer.asked
-    assert flags.Result.AAC.value == result.cid >> 6
-
-
-def test_a_tc_whose_signature_does_not_hold_is_no_payment_though_the_card_made_one() -> None:
-    chip = issue_test_card()
-    loaded = ProvingIssuer(commands=[put_balance(50_000)], keys=TEST_ISSUER)
-    assert pay(slot(chip), order(50_000, Purpose.LOAD), CONFIG, loaded, pad=PIN_1234).approved
-    result = pay(Card(Tampered(chip)), order(1_000), CONFIG, None)
-    assert (Outcome.DECLINED_OFFLINE, True) == (result.outcome, result.cash)
-    assert "paid" in result.doubt
-    assert PAID == resolve(slot(chip), result, CONFIG, ScriptedIssuer()).doubt
 
 
 # Other purposes
