@@ -187,13 +187,15 @@ def test_the_limits_themselves_are_the_edge(over: int) -> None:
 
 
 def test_the_second_balance_is_its_own() -> None:
-    bank = finished(payment_chip({**ALL, tags.LOAD_LOG_FORMAT: b"\x9f\x36\x02"}, LOAD_LOG))
+    chip = payment_chip({**ALL, tags.LOAD_LOG_FORMAT: b"\x9f\x36\x02"}, LOAD_LOG)
+    set_state(chip, CardState(balance=30, second_balance=40))
+    bank = finished(chip)
     assert 0x9000 == put(bank, SECOND, fen(70000))
     assert 0x9000 == put(bank, BALANCE, fen(1))
     state = state_of(bank.chip)
     assert (1, 70000) == (state.balance, state.second_balance)
     assert [b"\x9f\x79", b"\xdf\x79"] == [record[:2] for record in loads(bank.chip)]
-    assert [fen(0) + fen(1), fen(0) + fen(70000)] == [each[2:14] for each in loads(bank.chip)]
+    assert [fen(30) + fen(1), fen(40) + fen(70000)] == [each[2:14] for each in loads(bank.chip)]
     assert 0x6985 == refused(bank, SECOND, fen(70001))
 
 

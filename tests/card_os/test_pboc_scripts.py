@@ -53,7 +53,7 @@ from apdu.wire.pboc.commands import (
     UPDATE_RECORD,
     DataTag,
 )
-from apdu.wire.pboc.flags import Result, scripts_of
+from apdu.wire.pboc.flags import Ada, Result, scripts_of
 from apdu.wire.perso import Algorithm, Life
 from card_os.apps.pboc.state import MOST_FAILURES, CardState, Flag
 from card_os.apps.pboc.transaction import SELECTED, Phase
@@ -190,6 +190,24 @@ def test_a_transaction_that_ends_with_its_pin_blocked_takes_scripts_and_counts_t
     assert 2 == state_of(bank.chip).scripts
     bank.options()
     assert 0x9000 == bank.verify(RIGHT)
+
+
+def test_a_transaction_that_was_given_no_cryptogram_takes_no_script() -> None:
+    """There is nothing that a MAC could be chained to; the next transaction takes scripts."""
+    ada = int(Ada.BLOCK_ON_EARLIER_PIN_TRIES).to_bytes(2)
+    bank = asked(payment_chip({tags.ADA: ada, tags.LOWER_LIMIT: b"\0"}))
+    raw = bank.protect(PIN_CHANGE_UNBLOCK, UNBLOCK)
+    while pin_of(bank.chip).counter.left:
+        pin_of(bank.chip).counter.pay()
+    bank.options()
+    with pytest.raises(AssertionError, match="6985"):
+        bank.generate(Result.TC)
+    assert Phase.ENDED is transaction(bank.chip).phase
+    before = bank.chip.snapshot()
+    assert 0x6985 == bank.send(raw)
+    assert before == bank.chip.snapshot()
+    assert Result.AAC is bank.begin()
+    assert 0x9000 == bank.script(PIN_CHANGE_UNBLOCK, UNBLOCK)
 
 
 # What protects them

@@ -124,15 +124,11 @@ def update_record(ctx: Context, ref: RecordTarget, new: bytes) -> None:
         read_record(directory, ref.sfi, ref.p1)
         if [tags.RECORD_TEMPLATE] != [item.tag for item in parse(new)]:
             raise FormatError("record: must be one template 70")
-        try:
-            with ctx.nvm.atomic():
-                store(directory, state)
-                write_group(directory.by_fid[ref.sfi << 8 | ref.p1], new)
-                directory.made = None
-                _judge(ctx)
-        except StatusError:
+        with ctx.nvm.atomic():
+            store(directory, state)
+            write_group(directory.by_fid[ref.sfi << 8 | ref.p1], new)
             directory.made = None
-            raise
+            _judge(ctx)
 
 
 def _judge(ctx: Context) -> None:
