@@ -17,7 +17,7 @@ from apdu.errors import FormatError
 from apdu.wire.perso import Algorithm
 from host.issuer.bank import Bank
 from host.issuer.faults import Reason, Refused
-from host.issuer.passwords import PinKeys, published_pin_keys
+from host.issuer.passwords import PinKeys, PinValue, published_pin_keys
 
 KEYS = published_pin_keys()
 
@@ -54,6 +54,14 @@ def test_only_the_whole_password_is_right(right: str, other: str) -> None:
     kept = KEYS.kept(right, PAN)
     assert KEYS.right(KEYS.enciphered(right, PAN), PAN, kept)
     assert (right == other) == KEYS.right(KEYS.enciphered(other, PAN), PAN, kept)
+
+
+def test_what_is_kept_must_be_right_in_both_its_parts() -> None:
+    kept, other = KEYS.kept(PASSWORD, PAN), KEYS.kept("864209", PAN)
+    assert kept.pvv != other.pvv
+    block = KEYS.enciphered(PASSWORD, PAN)
+    assert not KEYS.right(block, PAN, PinValue(other.pvv, kept.offset))
+    assert not KEYS.right(block, PAN, PinValue(kept.pvv, other.offset))
 
 
 @given(st.binary(min_size=8, max_size=8))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 from bankbench import MONEY, NOON, OTHER, PAN, UNKNOWN, new, opened, refused, standing
@@ -94,6 +95,13 @@ def test_a_store_that_is_busy_for_too_long_is_given_up(store: str) -> None:
         assert MONEY == hurried.account(PAN).balance
     hurried.deposit(new(), PAN, 1, NOON)
     assert "96" == BankUnavailable.code
+
+
+def test_a_failure_of_the_store_shows_no_value_that_was_given_to_it() -> None:
+    bank = Bank()
+    with pytest.raises(BankUnavailable) as caught, bank.ledger.writing() as connection:
+        connection.execute(text("SELECT nothing FROM cards WHERE pan = :pan"), {"pan": PAN})
+    assert PAN not in "".join(format_exception(caught.value))
 
 
 # Its own guard
