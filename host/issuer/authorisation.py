@@ -218,9 +218,7 @@ class IssuerHost:
         self, request: AuthorisationRequest, at: datetime, proven: Proven, reason: Reason
     ) -> None:
         """Keep the counter and the no, so that neither passes when it comes again."""
-        atc = int.from_bytes(proven.atc)
-        if atc:
-            self.bank.raise_atc(request.pan, atc)
+        self.bank.raise_atc(request.pan, int.from_bytes(proven.atc))
         self.bank.decline(request.reference, request.pan, reason, at, request.terminal_id)
 
     def _scripts(

@@ -84,6 +84,8 @@ def verify(keys: IssuerKeys, pan: str, psn: str, elements: Mapping[int, bytes]) 
     card does not have the key, FormatError when there are no keys for the card.
     """
     ac, atc = needed(elements, tags.AC), needed(elements, tags.ATC)
+    if not any(atc):
+        raise WrongElement(tags.ATC, "no transaction has the number 0")
     iad = needed(elements, tags.IAD)
     told = _told(iad)
     result = _result(int.from_bytes(told.cvr), elements.get(tags.CID))
