@@ -391,4 +391,4 @@ class Ledger(RuleBasedStateMachine):
 
 
 TestLedger = Ledger.TestCase
-TestLedger.settings = settings(max_examples=40, stateful_step_count=30)
+TestLedger.settings = settings(max_examples=30, stateful_step_count=30)

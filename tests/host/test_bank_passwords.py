@@ -136,6 +136,7 @@ def test_an_account_without_a_password_has_none_to_try() -> None:
     bank.close(new(), PAN, NOON)
     with refused(Reason.CLOSED):
         bank.verify_pin(PAN, bytes(8))
+    assert 0 == bank.account(PAN).pin_tries
 
 
 def test_an_account_is_activated_once(bank: Bank) -> None:
