@@ -78,6 +78,7 @@ class Context:
         "table",
         "target",
         "tree",
+        "unprotected",
         "world",
     )
 
@@ -104,6 +105,7 @@ class Context:
         self.table = application.commands.entries
         """The commands of the selected application."""
         self.messaging = application.messaging
+        self.unprotected = application.unprotected
         self.session.scratch = self._idle = application.scratch
 
     def application(self, directory: Directory) -> Application:
@@ -269,6 +271,8 @@ class Application:
     fci: Callable[[Context, Directory], bytes] | None = None
     """What SELECT answers for its DF, or StatusError 6A82 where it is not to be found. None: the
     FCI that the DF was created with."""
+    unprotected: SW = SW.MESSAGING_MISSING
+    """What a command is answered that had to be protected and is not."""
     ended: SW = SW.PERMANENTLY_BLOCKED
     """What SELECT answers when its DF has ended."""
     personalisation: Application | None = None
@@ -376,4 +380,4 @@ def _open(ctx: Context, entry: Entry, raw: bytes, data: bytes) -> bytes:
 def _bare(ctx: Context) -> bytes:
     """A command that had to be protected and is not."""
     ctx.session.status = NOTHING_PROVEN
-    raise StatusError(SW.MESSAGING_MISSING)
+    raise StatusError(ctx.unprotected)

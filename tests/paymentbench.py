@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from testbench import sw
 
@@ -29,6 +30,7 @@ from apdu.wire.pboc.application import DEBIT_AID, PIN_REFERENCE
 from apdu.wire.pboc.commands import GET_DATA, GET_PROCESSING_OPTIONS, DataTag
 from apdu.wire.pboc.groups import CONTACT_FCI, CONTACTLESS_FCI, PARAMETERS, DataGroup
 from apdu.wire.perso import Life
+from card_os.apps.pboc import personalisation
 from card_os.apps.pboc.profile import Profile, profile_of
 from card_os.apps.pboc.state import CardState, load, store
 from card_os.chip import FLASH_SIZE, Chip
@@ -89,8 +91,15 @@ def _cells(
 ) -> bytes:
     flash = Flash(bytearray(_bare_cells()))
     chip = Chip.boot(flash, seeded(7, TEST_DAY))
-    personalise_debit(Card(MemoryChannel(chip)), changed(dict(parameters), dict(groups), base))
+    with patch.object(personalisation, "check_whole", _as_it_is):
+        personalise_debit(Card(MemoryChannel(chip)), changed(dict(parameters), dict(groups), base))
     return bytes(flash.cells)
+
+
+def _as_it_is(ctx: Context) -> Profile:
+    """In the place of the chip's last question: cards of this bench may be such as no bank would
+    be let make, for what a card does then is tested too."""
+    return profile_of(ctx.session.directory)
 
 
 @cache

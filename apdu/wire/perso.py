@@ -88,6 +88,8 @@ class Algorithm(IntEnum):
     NONE = 0x00
     TDES = 0x01
     SM4 = 0x02
+    AES = 0x03
+    """Of the secure channel alone."""
 
 
 @record

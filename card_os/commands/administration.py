@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apdu.crypto.suites import SUITES
+from apdu.crypto.suites import KEY_SUITES, SUITES
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.codes import is_pin
@@ -31,6 +31,7 @@ keys = CommandTable()
 
 KEY_LENGTH: Final = 16
 """Bytes of a key, in every suite."""
+_CHANNEL: Final = (KeyUsage.CHANNEL_ENC, KeyUsage.CHANNEL_MAC, KeyUsage.CHANNEL_DEK)
 
 
 @files.on(CREATE_FILE, life=Stage.INITIALISATION)
@@ -49,7 +50,8 @@ def write_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
     if block.usage is KeyUsage.PIN:
         fits = block.algorithm is Algorithm.NONE and not block.version and is_pin(block.value)
     else:
-        fits = block.algorithm in SUITES and len(block.value) == KEY_LENGTH
+        suites = KEY_SUITES if block.usage in _CHANNEL else SUITES
+        fits = block.algorithm in suites and len(block.value) == KEY_LENGTH
     if not fits:
         raise StatusError(SW.WRONG_DATA)
     ctx.tree.add_secret(ctx.session.directory, ref.kid, block)

@@ -286,11 +286,38 @@ class Tree:
             raise StatusError(SW.NO_SPACE)
         master = self.master.then(self.master.life, end)
         with self._nvm.atomic():
-            # Cells behind the last object are blank, so a body of zeros needs no writing.
-            self._nvm.write(at, raw + body if any(body) else raw)
+            # Cells behind the last object are blank as a rule, so a body of zeros is there already.
+            there = self._nvm.read(at + len(raw), len(body)) == body
+            self._nvm.write(at, raw if there else raw + body)
             self._nvm.write(MASTER_AT, bytes(master))
         self.master = master
         self._take(at)
+        self._settle()
+
+    def forget(self, owner: Directory, file: ElementaryFile) -> None:
+        """Take back what was added to a directory after one of its files, in one step.
+
+        StatusError 6985 when something of another directory is behind that file, or a DF.
+        """
+        end = file.at + body_size(file.header)
+        kept: list[int] = []
+        at = OBJECTS_AT
+        while at < self.master.end:
+            head = _object_head(self._nvm.read(at, HEAD))
+            if head.owner == owner.number and at < end:
+                kept.append(at)
+            elif at >= end and head.owner != owner.number:
+                raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            at += HEAD + head.header + head.body
+        if owner.children:
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        master = self.master.then(self.master.life, end)
+        self._nvm.write(MASTER_AT, bytes(master))
+        self.master = master
+        owner.by_fid, owner.by_sfi, owner.pins = {}, {}, {}
+        owner.keys, owner.made = KeyStore(), None
+        for place in kept:
+            self._take(place)
         self._settle()
 
     def _settle(self) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from apdu.crypto.suite import BlockKey
-from apdu.crypto.suites import SUITES
+from apdu.crypto.suites import KEY_SUITES
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.perso import KeyUsage
@@ -31,7 +31,7 @@ class KeyObject:
         self.header = header
         self.proof = frozenset({key_proof(header.reference)})
         self.counter = TryCounter(nvm, at, header.limit)
-        self._suite = SUITES[header.algorithm]
+        self._suite = KEY_SUITES[header.algorithm]
         self._nvm = nvm
         self._at = at + SIZE
         self._size = size - SIZE

@@ -87,7 +87,7 @@ def issue_image(
     except FormatError as error:
         raise click.UsageError(f"--pan or --bank-profile: {error}.") from None
     chip = blank_chip(world_of(seed), flash)
-    card = personalised(chip, holder, chosen, bank=BankProfile(groups))
+    card = personalised(chip, holder, chosen, bank=BankProfile(groups), random=chance)
     atr = card.channel.reset()
     issuer = HrssClient(card).issuer()
     image.save(target, flash.cells)

@@ -76,14 +76,16 @@ def issue(
     """Personalise a blank chip for a holder with test keys, and its debit application.
 
     `bank`: the profile of that, a shipped one unless given; `pan`: another PAN than the
-    profile's; `random`: for the bank's signatures, known bytes unless given. Raises FormatError
+    profile's; `random`: for the bank's signatures and its challenge, known
+    bytes unless given. Raises FormatError
     for a PAN or a profile that does not fit, before anything is written.
     """
-    groups = (bank or bank_profile(DEFAULT)).groups(random or known_chance(), pan)
+    chance = random or known_chance()
+    groups = (bank or bank_profile(DEFAULT)).groups(chance, pan)
     card = Card(MemoryChannel(chip))
     keys = keys or MemoryKeys(suite=SUITES[generation.algorithm])
     personalise(card, holder, keys, generation)
-    personalise_debit(card, groups)
+    personalise_debit(card, groups, random=chance)
     return card
 
 

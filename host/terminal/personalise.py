@@ -36,6 +36,10 @@ from apdu.wire.iso7816 import (
     Selection,
 )
 from apdu.wire.pboc.application import (
+    CHANNEL_DEK_KEY,
+    CHANNEL_ENC_KEY,
+    CHANNEL_MAC_KEY,
+    CHANNEL_VERSION,
     DEBIT_AID,
     DEBIT_FID,
     DIRECTORY_SFI,
@@ -64,6 +68,7 @@ from host.holder import Holder
 from host.keys import MemoryKeys, chip_number
 from host.terminal.contents import Contents, issuer_data
 from host.terminal.personalise_pki import create_pki_application
+from host.terminal.secure_channel import TEST_CHANNEL_KEYS
 
 KEY_TRIES: Final = 15
 """Wrong authentications until a key is blocked."""
@@ -94,7 +99,7 @@ def personalise(
             for file in directory.files:
                 _create_file(card, file, contents)
         _go(card, MF_FID)
-        _create_bank_applications(card)
+        _create_bank_applications(card, generation)
         _go(card, MF_FID)
         if generation is THIRD:
             create_pki_application(card, keys, holder.region, unique)
@@ -150,13 +155,23 @@ def _create_file(card: Card, file: EfSpec, contents: Contents) -> None:
         card.send(UPDATE_BINARY, Offset(0), content)
 
 
-def _create_bank_applications(card: Card) -> None:
+def _create_bank_applications(card: Card, generation: Generation) -> None:
     """The bank's application, still without data, and the two directories that list it.
 
-    The bank personalises it by itself, on the sealed card (`host.terminal.personalise_debit`).
+    The bank personalises it by itself, on the sealed card (`host.terminal.personalise_debit`),
+    through a secure channel whose keys come here (profile choice `channel-protocol`).
     """
     entry = directory_entry()
     _create_named(card, DEBIT_FID, DEBIT_AID, b"")
+    algorithm = Algorithm.AES if generation.algorithm is Algorithm.SM4 else Algorithm.TDES
+    keys = TEST_CHANNEL_KEYS
+    for kid, usage, key in (
+        (CHANNEL_ENC_KEY, KeyUsage.CHANNEL_ENC, keys.enc),
+        (CHANNEL_MAC_KEY, KeyUsage.CHANNEL_MAC, keys.mac),
+        (CHANNEL_DEK_KEY, KeyUsage.CHANNEL_DEK, keys.dek),
+    ):
+        block = KeyBlock(usage, CHANNEL_VERSION, algorithm, KEY_TRIES, key.reveal())
+        card.send(WRITE_KEY, KeyRef(kid), block)
     _go(card, MF_FID)
     _create_named(card, PPSE_FID, PPSE_NAME, ppse_fci(entry))
     _go(card, MF_FID)

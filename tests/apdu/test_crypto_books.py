@@ -13,7 +13,7 @@ import pytest
 from books import book, of_format, paths
 from operations import OPERATIONS
 
-from apdu import crypto, messaging
+from apdu import crypto, messaging, secure_channel
 
 CASES = [
     pytest.param(case, id=f"{path.removeprefix('crypto/').removesuffix('.json')}-{case['id']}")
@@ -27,6 +27,7 @@ PLUMBING = {
     "certified.numbered",
     "certified.check_combined",
     "oda_input.check_unpredictable_number",
+    "secure_channel.Channel.at",
 }
 """What the core is made of, and what computes nothing that a case could show."""
 
@@ -62,7 +63,7 @@ def public(module: Any) -> Iterator[str]:
 
 def everything() -> set[str]:
     names = [f"{crypto.__name__}.{each.name}" for each in iter_modules(crypto.__path__)]
-    modules = [messaging, *map(import_module, names)]
+    modules = [messaging, secure_channel, *map(import_module, names)]
     return {name for module in modules for name in public(module)}
 
 

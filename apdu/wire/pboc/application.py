@@ -30,6 +30,11 @@ AC_KEY, MAC_KEY, ENC_KEY = 0x81, 0x82, 0x83
 """KIDs under which the chip keeps UDK-AC, UDK-MAC and UDK-ENC; the key version is the algorithm's
 number, so a card may have a set for 3DES and one for SM4."""
 
+CHANNEL_ENC_KEY, CHANNEL_MAC_KEY, CHANNEL_DEK_KEY = 0x91, 0x92, 0x93
+"""KIDs of the secure channel's keys ENC, MAC and DEK."""
+CHANNEL_VERSION: Final = 1
+"""Version of these keys."""
+
 LABEL: Final = b"PBOC DEBIT"
 _PRIORITY: Final = b"\x01"
 

@@ -12,6 +12,7 @@ from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.pboc.application import DEBIT_AID, PPSE_NAME, PSE_NAME
 from card_os.apps.pboc import (
+    channel,
     data,
     dynamic,
     generate_ac,
@@ -25,7 +26,7 @@ from card_os.apps.pboc import (
 )
 from card_os.apps.pboc.profile import profile_of
 from card_os.apps.pboc.transaction import SELECTED
-from card_os.commands import administration, files
+from card_os.commands import administration, authentication, files
 from card_os.dispatch import Application, CommandTable, Context
 from card_os.files.tree import Directory
 
@@ -48,6 +49,7 @@ DEBIT = Application(
     DEBIT_AID,
     CommandTable(
         files.selection,
+        authentication.challenge,
         processing.commands,
         data.commands,
         dynamic.commands,
@@ -64,8 +66,15 @@ DEBIT = Application(
     personalisation=Application(
         "DEBIT, not personalised",
         DEBIT_AID,
-        CommandTable(files.selection, personalisation.commands, administration.commands),
-        scratch=personalisation.NOTHING_STORED,
+        CommandTable(
+            files.selection,
+            channel.commands,
+            personalisation.commands,
+            administration.commands,
+        ),
+        messaging=channel.messaging,
+        scratch=channel.CLOSED,
+        unprotected=SW.SECURITY_NOT_SATISFIED,
     ),
 )
 PSE = Application(

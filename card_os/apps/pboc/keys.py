@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The payment keys of the application as they are personalised: UDK-AC, UDK-MAC and UDK-ENC."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apdu.crypto.suite import CHECK_VALUE
+from apdu.errors import StatusError
+from apdu.sw import SW
+from apdu.wire.pboc.application import AC_KEY, ENC_KEY, MAC_KEY
+from apdu.wire.pboc.groups import CHECK_VALUES
+from apdu.wire.perso import Algorithm, KeyBlock, KeyUsage
+from card_os.apps.pboc.groups import read_group
+from card_os.dispatch import Context
+
+KEY_LENGTH: Final = 16
+LIMIT: Final = 15
+"""Of a payment key's error counter, which nothing counts down."""
+_SLOTS: Final = (
+    (AC_KEY, KeyUsage.CRYPTOGRAM),
+    (MAC_KEY, KeyUsage.SCRIPT_MAC),
+    (ENC_KEY, KeyUsage.SCRIPT_ENCIPHERMENT),
+)
+
+
+def has_keys(ctx: Context, algorithm: Algorithm) -> bool:
+    """Whether the application has its three keys for an algorithm."""
+    try:
+        for kid, usage in _SLOTS:
+            ctx.key(kid, usage, algorithm)
+    except StatusError:
+        return False
+    return True
+
+
+def keep_keys(ctx: Context, algorithm: Algorithm, value: bytes) -> None:
+    """Store the keys in a group, one after the other; those that are there already get the new
+    values. StatusError 6A80 for a group of another length."""
+    if len(value) != KEY_LENGTH * len(_SLOTS):
+        raise StatusError(SW.WRONG_DATA)
+    for place, (kid, usage) in enumerate(_SLOTS):
+        key = value[place * KEY_LENGTH : (place + 1) * KEY_LENGTH]
+        directory = ctx.session.directory
+        try:
+            there = directory.keys.held(kid, usage, algorithm)
+        except StatusError:
+            block = KeyBlock(usage, algorithm, algorithm, LIMIT, key)
+            ctx.tree.add_secret(directory, kid, block)
+        else:
+            there.replace(key)
+
+
+def check_keys(ctx: Context, algorithm: Algorithm) -> None:
+    """Hold the keys to the check values that came for them. StatusError 6A80 when there are no
+    keys, or others."""
+    if not has_keys(ctx, algorithm):
+        raise StatusError(SW.WRONG_DATA)
+    values = [ctx.key(kid, usage, algorithm).cipher.check_value() for kid, usage in _SLOTS]
+    given = read_group(ctx.session.directory, CHECK_VALUES[algorithm]) or b""
+    if given != b"".join(values) or len(given) != CHECK_VALUE * len(_SLOTS):
+        raise StatusError(SW.WRONG_DATA)
