@@ -16,8 +16,8 @@ is lost during a write, any part of the bytes written and any part of the bits c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from struct import Struct
 from typing import Final
 from zlib import crc32
 
@@ -76,6 +76,30 @@ class JournalEntry(Record):
 
 
 _ENTRY: Final = 6
+# Every command that changes something writes a journal, so its two heads are packed as they are
+# declared above, without the declarations.
+_PACK_HEAD: Final = Struct(">IH").pack
+_PACK_ENTRY: Final = Struct(">IH").pack
+
+
+class _Block:
+    """The inside of `Nvm.atomic`: one for each memory, for blocks do not nest."""
+
+    __slots__ = ("_nvm",)
+
+    def __init__(self, nvm: Nvm) -> None:
+        self._nvm = nvm
+
+    def __enter__(self) -> None:
+        if self._nvm._pending is not None:
+            raise RuntimeError("atomic blocks do not nest")
+        self._nvm._pending = []
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        nvm = self._nvm
+        writes, nvm._pending = nvm._pending, None
+        if kind is None and writes:
+            nvm._commit(writes)
 
 
 class Nvm:
@@ -92,6 +116,7 @@ class Nvm:
         back. It needs no journal: a single bit cannot be half changed.
         """
         self._pending: list[tuple[int, bytes]] | None = None
+        self._block = _Block(self)
 
     def read(self, at: int, n: int) -> bytes:
         """`n` bytes; inside a block, as they will be."""
@@ -115,21 +140,13 @@ class Nvm:
         self._flash.write(at, byte)
         self._barrier()
 
-    @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def atomic(self) -> _Block:
         """All writes inside happen together when the block is left, or none of them.
 
-        An exception inside discards them. Raises StatusError 6A84 when they exceed the journal.
+        An exception inside discards them. Raises StatusError 6A84 when they exceed the journal,
+        RuntimeError for a block within a block.
         """
-        if self._pending is not None:
-            raise RuntimeError("atomic blocks do not nest")
-        self._pending = []
-        try:
-            yield
-            writes = self._pending
-        finally:
-            self._pending = None
-        self._commit(writes)
+        return self._block
 
     def recover(self) -> bool:
         """Finish or forget what a lost power interrupted. True when something was finished."""
@@ -173,11 +190,10 @@ class Nvm:
     def _commit(self, writes: list[tuple[int, bytes]]) -> None:
         if all(self._cells[at : at + len(data)] == data for at, data in writes):
             return
-        entries = b"".join(bytes(JournalEntry(at, len(data))) + data for at, data in writes)
-        if len(entries) > JOURNAL_SIZE - _HEAD:
+        if sum([_ENTRY + len(data) for _, data in writes]) > JOURNAL_SIZE - _HEAD:
             raise StatusError(SW.NO_SPACE)
-        head = bytes(JournalHead(crc32(entries), len(entries)))
-        self._flash.write(1, head + entries)
+        entries = b"".join([_PACK_ENTRY(at, len(data)) + data for at, data in writes])
+        self._flash.write(1, _PACK_HEAD(crc32(entries), len(entries)) + entries)
         self._barrier()
         self._flash.write(0, bytes((_COMMITTED,)))
         self._barrier()

@@ -199,6 +199,10 @@ class Suite(ABC):
             raise self._wrong_length(value)
         return self._make_passing(value)
 
+    def mac_once(self, value: bytes, data: bytes) -> bytes:
+        """What `once(value).mac(data)` is: the MAC of a key that has nothing else to do."""
+        return self.once(value).mac(data)
+
     def _wrong_length(self, value: bytes) -> FormatError:
         allowed = " or ".join(map(str, self.key_lengths))
         return FormatError(f"{self.name} key: {len(value)} bytes, must be {allowed}")
@@ -219,7 +223,7 @@ class Suite(ABC):
 
     def _cipher(self, value: bytes, mode: Any) -> Cipher[Any]:
         """A key of a right length in one mode of the library."""
-        made: Cipher[Any] = _builder()(self._library(), self._expanded(value), mode)
+        made: Cipher[Any] = builder()(self._library(), self._expanded(value), mode)
         return made
 
     def remarks(self, value: bytes) -> tuple[str, ...]:
@@ -232,7 +236,7 @@ class Suite(ABC):
 
 
 @cache
-def _builder() -> Callable[[Any, bytes, Any], Any]:
+def builder() -> Callable[[Any, bytes, Any], Any]:
     """Builds the library's Cipher from a class of ciphers, a key and a mode.
 
     Where the library lets itself be built that way, without asking of each key anew whether all

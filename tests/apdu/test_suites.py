@@ -99,6 +99,21 @@ def test_a_key_that_keeps_nothing_does_what_a_kept_one_does(
     assert repr(kept) == repr(passing)
 
 
+@given(values, texts)
+def test_the_mac_of_a_key_for_once_is_that_of_a_kept_one(
+    made: tuple[Suite, bytes], text: bytes
+) -> None:
+    suite, value = made
+    assert suite.key(value).mac(text) == suite.mac_once(value, text)
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=repr)
+@pytest.mark.parametrize("length", [0, 7, 15, 17, 33])
+def test_a_key_for_once_has_a_right_length_as_well(suite: Suite, length: int) -> None:
+    with pytest.raises(FormatError):
+        suite.mac_once(bytes(length), b"")
+
+
 def _answer(key: BlockKey, way: str, text: bytes, pad: padding.Padding) -> bytes | str:
     try:
         found: bytes = getattr(key, way)(text, pad)

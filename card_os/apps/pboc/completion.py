@@ -122,13 +122,13 @@ def _set_back(state: CardState, said: IssuerSaid, *, whole: bool) -> CardState:
     flags = state.flags & kept
     if not whole:
         return replace(state, flags=flags, scripts=0)
-    return replace(
-        state,
-        flags=flags,
-        scripts=0,
+    return CardState(
+        atc=state.atc,
         last_online_atc=state.atc,
-        spent=0,
-        spent_dual=0,
-        international_currency=0,
-        international_country=0,
+        flags=flags,
+        authentication_failures=state.authentication_failures,
+        mac_failures=state.mac_failures,
+        balance=state.balance,
+        second_balance=state.second_balance,
+        deducted=state.deducted,
     )

@@ -54,10 +54,20 @@ def session_key(ctx: Context, route: Route, kid: int, atc: bytes) -> BlockKey:
 
     StatusError 6A88 when the card has no keys for the algorithm of the route.
     """
-    card_key = route.keys.get(kid)
-    if card_key is None:
-        card_key = route.keys[kid] = ctx.key(kid, _USAGE[kid], route.algorithm).cipher
+    card_key = route.keys.get(kid) or _card_key(ctx, route, kid)
     return card_key.suite.once(pboc_session_key(card_key, atc))
+
+
+def session_mac(ctx: Context, route: Route, kid: int, atc: bytes, data: bytes) -> bytes:
+    """The MAC under such a key, one block. StatusError as above."""
+    card_key = route.keys.get(kid) or _card_key(ctx, route, kid)
+    return card_key.suite.mac_once(pboc_session_key(card_key, atc), data)
+
+
+def _card_key(ctx: Context, route: Route, kid: int) -> BlockKey:
+    """The card's own key of the route's algorithm, kept with the route from now on."""
+    found = route.keys[kid] = ctx.key(kid, _USAGE[kid], route.algorithm).cipher
+    return found
 
 
 # What the card tells its issuer
@@ -77,6 +87,7 @@ _TELLS: Final[dict[bytes, _Told]] = {
     bytes((10, OneAmount.UNNAMED)): lambda _, state, __: _low(state.balance),
 }
 """By length and id of the issuer's data: its amounts."""
+_LOW_AMOUNTS: Final = 10**10
 _FILL: Final = {5: bytes(1), 10: bytes(4)}
 """What the input of the MAC ends with, by the bytes of the amounts."""
 
@@ -108,14 +119,14 @@ def issuer_application_data(
     if told is None:
         return template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END:]
     amounts = told(profile, state, available)
-    mac = session_key(ctx, route, MAC_KEY, atc).mac(atc + amounts + _FILL[len(amounts)])
+    mac = session_mac(ctx, route, MAC_KEY, atc, atc + amounts + _FILL[len(amounts)])
     head = template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END : _IDD_AT + 2]
     return head + amounts + mac[:IDD_MAC]
 
 
 def _low(amount: int) -> bytes:
     """The low 5 bytes of an amount, packed BCD."""
-    return bytes.fromhex(f"{amount:012d}"[2:])
+    return bytes.fromhex(f"{amount % _LOW_AMOUNTS:010d}")
 
 
 # The cryptogram
@@ -135,17 +146,14 @@ def application_cryptogram(
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
     if whole:
         return cryptogram_over(ctx, route, elements, atc, iad)
-    return _mac(ctx, route, elements, atc, iad[_CVR_AT : _CVR_AT + 1])
+    data = elements + atc + iad[_CVR_AT : _CVR_AT + 1]
+    return session_mac(ctx, route, AC_KEY, atc, data)[:AC]
 
 
 def cryptogram_over(ctx: Context, route: Route, terminal: bytes, atc: bytes, iad: bytes) -> bytes:
     """As above. `terminal`: what `TERMINAL_DATA` selects, 29 bytes, whichever version it is."""
     if iad[_CVN_AT] == _CVN_01:
-        own = iad[_CVR_AT - 1 : _CVR_END]
-        return _mac(ctx, route, terminal + route.aip.to_bytes(2), atc, own)
-    elements = terminal[:6] + terminal[_NUMBER_AT:]
-    return _mac(ctx, route, elements, atc, iad[_CVR_AT : _CVR_AT + 1])
-
-
-def _mac(ctx: Context, route: Route, terminal: bytes, atc: bytes, cvr: bytes) -> bytes:
-    return session_key(ctx, route, AC_KEY, atc).mac(terminal + atc + cvr)[:AC]
+        data = terminal + route.aip.to_bytes(2) + atc + iad[_CVR_AT - 1 : _CVR_END]
+    else:
+        data = terminal[:6] + terminal[_NUMBER_AT:] + atc + iad[_CVR_AT : _CVR_AT + 1]
+    return session_mac(ctx, route, AC_KEY, atc, data)[:AC]

@@ -76,14 +76,15 @@ def generate_ac(ctx: Context, request: AcRequest, data: bytes) -> bytes:
         first, second = transaction.first_data, data
     else:
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
-    result, after, cvr, atc = decision.result, decision.state, decision.cvr, transaction.atc
+    result, reason, cvr, after, _ = decision
+    atc = transaction.atc
     signed = request.cda and result != AAC and route.aip & _AIP_CDA
     if signed:
         cvr |= _DDA_PERFORMED
     available = _available(profile, after) if tells_available(route) else 0
     iad = issuer_application_data(ctx, profile, route, after, atc, cvr, available)
     ac = cryptogram_over(ctx, route, terminal, atc, iad)
-    cid = result << 6 | decision.reason
+    cid = result << 6 | reason
     if signed:
         heard = transaction.options + first + second
         answer = _combined(ctx, route, cid, ac, iad, heard, terminal[_NUMBER_AT:])

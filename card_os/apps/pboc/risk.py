@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from apdu.wire.pboc.flags import Ada, Aip, Cid, Cvr, Result, Tvr
 from card_os.apps.pboc.limits import Limits
-from card_os.apps.pboc.state import CardState, Flag
+from card_os.apps.pboc.state import CardState, Flag, with_flags
 from card_os.apps.pboc.velocity import Asked, counted, spent, too_much, too_often
 
 # Bits as plain numbers: arithmetic on flags is slow.
@@ -157,14 +157,14 @@ def declined(
     if asked.tvr & _TVR_DDA:
         failed |= _DDA_FAILED
     if failed & ~state.flags:
-        state = replace(state, flags=state.flags | failed)
+        state = with_flags(state, state.flags | failed)
     return Decision(AAC, reason, cvr, state)
 
 
 def _sent_online(state: CardState, cvr: int) -> Decision:
     """ARQC: that the issuer was to be asked is remembered until it was."""
     if not state.flags & _ONLINE_REQUESTED:
-        state = replace(state, flags=state.flags | _ONLINE_REQUESTED)
+        state = with_flags(state, state.flags | _ONLINE_REQUESTED)
     return Decision(ARQC, 0, cvr | ARQC << 20, state)
 
 

@@ -88,6 +88,25 @@ def store(directory: Directory, state: CardState) -> None:
         _keep(directory.made.states, raw, state)
 
 
+def with_flags(state: CardState, flags: int) -> CardState:
+    """`replace(state, flags=flags)`, written out: nearly every online transaction passes here."""
+    return CardState(
+        state.atc,
+        state.last_online_atc,
+        flags,
+        state.scripts,
+        state.authentication_failures,
+        state.mac_failures,
+        state.spent,
+        state.spent_dual,
+        state.international_currency,
+        state.international_country,
+        state.balance,
+        state.second_balance,
+        state.deducted,
+    )
+
+
 def _keep(states: dict[bytes, CardState], raw: bytes, state: CardState) -> CardState:
     """Remember what the bytes mean, of these alone; that memory has them is not said by it."""
     states.clear()

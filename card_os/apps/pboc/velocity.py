@@ -32,7 +32,8 @@ class Asked(NamedTuple):
 
 def too_often(limits: Limits, state: CardState, asked: Asked) -> bool:
     """Whether it is one transaction offline too many, in all, or abroad."""
-    if beyond(limits.lower, state):
+    most = limits.lower
+    if most is not None and state.atc - state.last_online_atc > most:
         return True
     most = limits.international_currency
     if most is not None and state.international_currency >= most:
