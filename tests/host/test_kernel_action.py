@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from books import cases
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paymentdesk import config, order, transaction
 
@@ -134,6 +134,8 @@ def test_when_no_answer_comes_the_default_codes_decide() -> None:
 
 
 @given(st.integers(1000, 3000), st.integers(0, 3000), st.booleans())
+@example(1500, 500, True)
+@example(1500, 501, True)
 def test_cash_that_runs_low_goes_online_where_that_can_be(
     balance: int, threshold: int, online: bool
 ) -> None:

@@ -176,6 +176,14 @@ def test_a_card_whose_next_is_always_another_is_followed_to_32() -> None:
     assert MOST_APPLICATIONS + 2 == len(card.log)
 
 
+def test_a_card_whose_next_is_the_same_again_is_not_followed() -> None:
+    rules = [("^00A404000E", NOT_FOUND), ("^00A4", fci(DEBIT_AID) + OK)]
+    card = RuledCard(*rules, otherwise=())
+    with pytest.raises(CardMisspoke, match="comes again"):
+        candidates(transaction(), CONFIG, PbocClient(Card(card)))
+    assert 3 == len(card.log)
+
+
 # What is left out, and who chooses
 
 

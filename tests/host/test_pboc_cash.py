@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from paymentbench import LOAD_LOG, fen, payment_chip, state_of
+from paymentbench import LOAD_LOG, fen, payment_chip, set_state, state_of
 from paymentdesk import (
     CONFIG,
     ProvingIssuer,
@@ -137,6 +137,20 @@ def test_a_card_pulled_in_a_load_is_asked_before_anything_is_reversed(
     assert (0 if done else 1) == len(issuer.reversed)
     with pytest.raises(CannotGoOn):
         resolve(slot(chip), found, CONFIG, issuer)
+
+
+def test_a_balance_that_tells_neither_leaves_the_doubt() -> None:
+    for purpose, card, amount in (
+        (Purpose.LOAD, "04DA", 2_000),
+        (Purpose.PURCHASE, "80AE40", 1_234),
+    ):
+        chip = payment_chip(CASH)
+        issuer = ProvingIssuer(commands=[put_balance(7_000)])
+        result = pay(Card(Pulled(chip, card, False)), order(amount, purpose), CONFIG, issuer)
+        set_state(chip, replace(state_of(chip), balance=42))
+        found = resolve(slot(chip), result, CONFIG, issuer)
+        assert (result.doubt, result.outstanding) == (found.doubt, found.outstanding)
+        assert found.doubt and [] == issuer.reversed
 
 
 def test_another_card_cannot_end_a_doubt() -> None:

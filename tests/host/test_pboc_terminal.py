@@ -165,6 +165,12 @@ def test_without_an_answer_a_lenient_terminal_approves_and_tells_under_the_same_
     assert ([], ()) == (issuer.reversed, result.outstanding)
 
 
+def test_a_terminal_that_cannot_go_online_asks_nobody() -> None:
+    issuer = ScriptedIssuer()
+    result = pay(slot(payment_chip()), order(), config(type="23"), issuer)
+    assert (Outcome.DECLINED_OFFLINE, []) == (result.outcome, issuer.asked)
+
+
 def test_a_reversal_that_is_not_heard_stays_outstanding_until_it_is() -> None:
     deaf = ScriptedIssuer(NoAnswer("silence"), deaf=True)
     result = pay(slot(payment_chip()), order(), CONFIG, deaf)
