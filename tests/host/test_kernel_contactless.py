@@ -42,7 +42,7 @@ def parameters(**limits: int) -> ApplicationParameters:
 
 
 @given(
-    st.integers(0, 999),
+    st.sampled_from([0, 299, 300, 301, 599, 600, 601]),
     st.booleans(),
     st.booleans(),
     st.sampled_from([Purpose.PURCHASE, Purpose.WITHDRAWAL, Purpose.BALANCE]),

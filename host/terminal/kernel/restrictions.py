@@ -11,12 +11,11 @@ from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Auc, Tvr
 from host.faults import CardMisspoke
 from host.network.authorisation import Purpose
+from host.terminal.kernel.capks import full_year
 from host.terminal.kernel.config import TerminalConfig
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import Transaction
 
-_CENTURY_FROM: Final = 50
-"""Years from 50 on are of the last century (EMV Book 4 6.7.3)."""
 _CASH: Final = {True: Auc.DOMESTIC_CASH, False: Auc.INTERNATIONAL_CASH}
 _GOODS: Final = {
     True: Auc.DOMESTIC_GOODS | Auc.DOMESTIC_SERVICES,
@@ -62,7 +61,7 @@ def day(name: str, value: bytes) -> date:
     if len(digits) == 6 and digits.isdecimal():
         year, month, number = int(digits[:2]), int(digits[2:4]), int(digits[4:])
         try:
-            return date(year + (1900 if year >= _CENTURY_FROM else 2000), month, number)
+            return date(full_year(year), month, number)
         except ValueError:
             pass
     raise CardMisspoke(f"date ({name}): must be YYMMDD")
