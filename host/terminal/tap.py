@@ -18,7 +18,7 @@ from apdu.wire.pboc.flags import Result as Kind
 from host.card import Card
 from host.clients.pboc import PbocClient
 from host.faults import CardFault, CardRefused
-from host.network.authorisation import AuthorisationRequest, EntryMode, Issuer, Purpose
+from host.network.authorisation import AuthorisationRequest, EntryMode, Issuer, NoAnswer, Purpose
 from host.terminal import pboc
 from host.terminal.kernel import contactless, fdda, online, records, reversal
 from host.terminal.kernel.config import TerminalConfig, terminal_data
@@ -167,7 +167,7 @@ def _approved(
     wanted = contactless.card_qualifiers(transaction)
     if wanted & Ctq.ONLINE_IF_ODA_FAILS and not ttq & Ttq.OFFLINE_ONLY:
         transaction.note(Step.TERMINAL_ACTION, "online", "CTQ: where authentication fails")
-        return _ask(transaction, config, issuer)
+        return _prove(transaction, config, issuer)
     if wanted & Ctq.CONTACT_IF_ODA_FAILS and ttq & Ttq.CONTACT_PBOC:
         raise UseContact("CTQ: where authentication fails")
     return Outcome.DECLINED_OFFLINE
@@ -186,6 +186,26 @@ def _ask(transaction: Transaction, config: TerminalConfig, issuer: Issuer | None
     response = transaction.response
     approved = response is not None and response.approved
     return Outcome.APPROVED_ONLINE if approved else Outcome.DECLINED_ONLINE
+
+
+def _prove(transaction: Transaction, config: TerminalConfig, issuer: Issuer | None) -> Outcome:
+    """The issuer says whether the approval is genuine, where the card's signature could not.
+
+    The card has paid with its cash, so this is an advice that is waited for, and no request to
+    pay once more (profile choice `tap-online`).
+    """
+    if issuer is None:
+        return Outcome.DECLINED_OFFLINE
+    transaction.request = asked = online.request(transaction, config, _ENTRY, advice=True)
+    try:
+        response = transaction.response = issuer.advise(asked)
+    except NoAnswer as fault:
+        transaction.note(Step.ONLINE, "no answer", str(fault))
+        return Outcome.DECLINED_OFFLINE
+    said = "accepted" if response.approved else "declined"
+    transaction.note(Step.ONLINE, f"{said} by the issuer", f"code {response.response_code}")
+    transaction.response_code = response.response_code
+    return Outcome.APPROVED_ONLINE if response.approved else Outcome.DECLINED_ONLINE
 
 
 def _elsewhere(transaction: Transaction, config: TerminalConfig, why: str) -> Outcome:

@@ -192,13 +192,28 @@ def test_where_authentication_fails_the_ctq_decides(
     assert f"fDDA failed: {why}" in reasons(found) or why in reasons(found)
     if wanted[0] & 0x20 and online:
         expected = Outcome.APPROVED_ONLINE
-        assert issuer is not None and 1 == len(issuer.requests)
+        assert issuer is not None and ([], 1) == (issuer.requests, len(issuer.advices))
     elif wanted[0] & 0x10 and ttq == "36000080":
         expected = Outcome.USE_CONTACT
     else:
         expected = Outcome.DECLINED_OFFLINE
     assert expected is found.outcome
     assert (expected is Outcome.APPROVED_ONLINE) != ("the card has paid" in found.doubt)
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "reversed"),
+    [("63", Outcome.DECLINED_ONLINE, 0), (None, Outcome.DECLINED_OFFLINE, 1)],
+)
+def test_an_approval_that_nobody_can_prove_is_none_and_the_card_has_paid(
+    code: str | None, outcome: Outcome, reversed: int
+) -> None:
+    issuer = Desk(code)
+    changes = {tags.SIGNED_DYNAMIC_DATA: bytes(144)}
+    found = tapped(TapCard(TC, ctq=ctq(Ctq.ONLINE_IF_ODA_FAILS), changes=changes), issuer)
+    assert outcome is found.outcome
+    assert "the card has paid" in found.doubt
+    assert ([], 1, reversed) == (issuer.requests, len(issuer.advices), len(issuer.reversals))
 
 
 @pytest.mark.parametrize(
