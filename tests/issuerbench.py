@@ -237,6 +237,12 @@ def reversal_of(request: AuthorisationRequest, df31: bytes = b"") -> Reversal:
     )
 
 
+def offline(card: BenchCard, amount: int = 300, **how: Any) -> AuthorisationRequest:
+    """What a terminal tells of a purchase that the card approved by itself."""
+    result = how.pop("result", Result.TC)
+    return card.request(Purpose.PURCHASE, amount, result=result, advice=True, **how)
+
+
 class IssuerBench:
     """An issuer whose cards PAN and OTHER have accounts with 1,000,000 fen, activated."""
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from threading import Lock, Thread
+from time import sleep
 from types import TracebackType
 from typing import Final, Self
 
@@ -35,6 +36,8 @@ from host.network.messages import ANSWER_TO, Asked, answer_to, read_question
 log: Final = logging.getLogger("host.network")
 LOOPBACK: Final = "127.0.0.1"
 WRONG_FORMAT: Final = "30"
+_TIRED: Final = 0.1
+"""Seconds until another connection is tried, when one could not be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class IssuerServer:
             except OSError:
                 if self._stopping or self._listening.fileno() < 0:
                     return
+                sleep(_TIRED)  # no descriptor is free, most likely
                 continue
             thread = Thread(target=self._converse, args=(line,), name="issuer line", daemon=True)
             with self._lock:
