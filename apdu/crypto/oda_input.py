@@ -67,6 +67,11 @@ def transaction_data(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> 
     return pdol + cdol1 + cdol2 + said
 
 
+def certificate_hash(data: bytes) -> bytes:
+    """交易证书哈希值 (98): SHA-1, 20 bytes, of what the TDOL asks for (EMV Book 3 9.2.2)."""
+    return sha1(data).digest()  # noqa: S324 - the rule says SHA-1
+
+
 def transaction_hash(pdol: bytes, cdol1: bytes, cdol2: bytes, answer: bytes) -> bytes:
     """The transaction data hash of CDA under RSA: SHA-1, 20 bytes, of `transaction_data`."""
     data = transaction_data(pdol, cdol1, cdol2, answer)

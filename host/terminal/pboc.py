@@ -13,7 +13,7 @@ from collections.abc import Callable
 from apdu.wire.pboc.flags import Result as Kind
 from host.card import Card
 from host.clients.pboc import PbocClient
-from host.faults import CardFault
+from host.faults import CardFault, NotAllowed
 from host.network.authorisation import EntryMode, Issuer
 from host.terminal.kernel import (
     action,
@@ -91,9 +91,26 @@ def _conduct(
     choose: Choose | None,
     spent_before: SpentBefore | None,
 ) -> Outcome:
-    selection.select(transaction, config, client, choose)
-    initiation.initiate_contact(transaction, client)
+    _begin(transaction, config, client, choose)
     return go_on(transaction, config, client, issuer, pad, spent_before)
+
+
+def _begin(
+    transaction: Transaction, config: TerminalConfig, client: PbocClient, choose: Choose | None
+) -> None:
+    """Select and GPO; an application that says 6985 to that is left for the next one (EMV Book 3
+    10.1)."""
+    refused: set[bytes] = set()
+    while True:
+        selection.select(transaction, config, client, choose, refused)
+        try:
+            initiation.initiate_contact(transaction, client)
+        except NotAllowed as refusal:
+            transaction.note(Step.INITIATION, "application left", str(refusal))
+            refused.add(transaction.aid)
+            transaction.card.clear()
+        else:
+            return
 
 
 def go_on(

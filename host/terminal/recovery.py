@@ -13,7 +13,7 @@ from typing import Final
 
 from host.card import Card
 from host.clients.pboc import PbocClient
-from host.network.authorisation import Issuer, Purpose, Reversal
+from host.network.authorisation import RMB, Issuer, Purpose, Reversal
 from host.terminal.kernel import initiation, records, reversal
 from host.terminal.kernel.config import TerminalConfig, terminal_data
 from host.terminal.kernel.data import masked
@@ -48,7 +48,7 @@ def resolve(card: Card, result: Result, config: TerminalConfig, issuer: Issuer) 
 
 
 def _load(card: Card, result: Result, issuer: Issuer) -> Result:
-    before, now = result.cash_before, balance(card, result.aid).balance
+    before, now = result.cash_before, _cash(card, result)
     logged = any(each.transaction.atc == result.atc for each in loads(card, result.aid))
     if logged or (before is not None and now == before + result.amount):
         return _ended(result, Outcome.APPROVED_ONLINE, "the card has the load", ())
@@ -59,7 +59,7 @@ def _load(card: Card, result: Result, issuer: Issuer) -> Result:
 
 
 def _purchase(card: Card, result: Result) -> Result:
-    before, now = result.cash_before, balance(card, result.aid).balance
+    before, now = result.cash_before, _cash(card, result)
     if before is None or now is None:
         return result
     if now == before:
@@ -67,6 +67,12 @@ def _purchase(card: Card, result: Result) -> Result:
     if now == before - result.amount:
         return replace(result, doubt=PAID)
     return result
+
+
+def _cash(card: Card, result: Result) -> int | None:
+    """The electronic cash in the currency of the transaction."""
+    found = balance(card, result.aid)
+    return found.balance if result.currency == RMB else found.second
 
 
 def _ended(

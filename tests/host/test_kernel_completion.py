@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha1
 from typing import Any
 
 import pytest
@@ -75,6 +76,22 @@ def test_the_card_is_asked_with_what_its_list_wants(kind: Result) -> None:
     expected = {tags.CID: bytes((kind << 6,)), tags.ATC: b"\x00\x0a"}
     assert expected.items() <= found.card.items()
     assert kind.name == found.trail[-1].outcome
+
+
+def test_a_hash_that_a_list_wants_is_over_what_the_cards_tdol_asks_for() -> None:
+    for tdol, over, bit in (
+        ("9F02069A03", "000000001234260105", 0),
+        ("99049F2608", "00" * 12, 0),
+        (None, "", Tvr.DEFAULT_TDOL_USED),
+    ):
+        given = {tags.CDOL1: bytes.fromhex("98149505")}
+        if tdol is not None:
+            given[tags.TDOL] = bytes.fromhex(tdol)
+        found = transaction(given)
+        cryptogram.first(found, PbocClient(Card(RuledCard())), Result.ARQC)
+        hashed = sha1(bytes.fromhex(over)).digest()  # noqa: S324 - the rule says SHA-1
+        assert hashed + int(bit).to_bytes(5) == found.first_data
+        assert bit == found.tvr
 
 
 def test_an_aac_is_never_asked_for_with_a_signature_and_a_lost_one_not_again() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paymentdesk import CONFIG, Rule, RuledCard, config, transaction
+from paymentdesk import CONFIG, Rule, RuledCard, config, order, plain_rules, transaction
 
 from apdu.tlv import build, tlv
 from apdu.wire.pboc import tags
@@ -24,7 +24,8 @@ from host.terminal.kernel.selection import (
     candidates,
     select,
 )
-from host.terminal.kernel.transaction import CannotGoOn, Transaction
+from host.terminal.kernel.transaction import CannotGoOn, Outcome, Transaction
+from host.terminal.pboc import _begin, pay
 
 CREDIT, QUASI = RID + bytes.fromhex("010102"), RID + bytes.fromhex("010103")
 STRANGER = bytes.fromhex("A0000000031010")
@@ -195,6 +196,32 @@ def test_blocked_applications_are_left_out() -> None:
     assert "it is blocked" in [each.why for each in made.trail]
     with pytest.raises(CannotGoOn, match="in common"):
         tried([*directory(entry(DEBIT_AID, 1)), blocked])
+
+
+def test_an_application_that_will_not_begin_is_left_for_the_next() -> None:
+    listed = directory(entry(DEBIT_AID, 1), entry(CREDIT, 2))
+    rest = [rule for rule in plain_rules() if not rule[0].startswith(("^00A4", "^80A8"))]
+    begun = "80060000080101009000"
+
+    class Choosy(RuledCard):
+        def _exchange(self, command: bytes) -> bytes:
+            answer = super()._exchange(command)
+            names = [each[10:26] for each in self.sent("^00A4040008")]
+            refuses = names[-1:] != [CREDIT.hex().upper()]
+            return b"\x69\x85" if command[1] == 0xA8 and refuses else answer
+
+    known = [by_name(aid, fci(aid) + OK) for aid in (DEBIT_AID, CREDIT)]
+    card = Choosy(*listed[:-1], *known, ("^80A8", bytes.fromhex(begun)), *rest, otherwise=())
+    card.rules.insert(1, ("^00B2030C", NO_RECORD))
+    made = transaction()
+    made.card.clear()
+    _begin(made, CONFIG, PbocClient(Card(card)), None)
+    assert CREDIT == made.aid
+    assert "application left" in [each.outcome for each in made.trail]
+    stubborn = RuledCard(("^80A8", b"\x69\x85"))
+    result = pay(Card(stubborn), order(), CONFIG)
+    assert Outcome.TERMINATED is result.outcome
+    assert 1 == len(stubborn.sent("^80A8"))
 
 
 def test_a_card_that_refuses_every_select_is_blocked() -> None:

@@ -171,6 +171,14 @@ def test_a_terminal_that_cannot_go_online_asks_nobody() -> None:
     assert (Outcome.DECLINED_OFFLINE, []) == (result.outcome, issuer.asked)
 
 
+def test_what_a_card_spent_here_before_counts_towards_the_floor_limit() -> None:
+    shop = config({"risk": {"floor_limit": 2_000, "random_target": 0, "random_maximum": 0}})
+    for before, bit in ((765, 0), (766, Tvr.FLOOR_LIMIT_EXCEEDED)):
+        spent = {"6228000100001117": before}
+        result = pay(slot(payment_chip()), order(), shop, None, spent_before=spent.__getitem__)
+        assert bit == result.tvr & Tvr.FLOOR_LIMIT_EXCEEDED
+
+
 def test_a_reversal_that_is_not_heard_stays_outstanding_until_it_is() -> None:
     deaf = ScriptedIssuer(NoAnswer("silence"), deaf=True)
     result = pay(slot(payment_chip()), order(), CONFIG, deaf)

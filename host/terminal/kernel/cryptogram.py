@@ -4,12 +4,13 @@ what the card gives (EMV Book 3 10.8, 10.11; JR/T 0025.6)."""
 
 from __future__ import annotations
 
+from apdu.crypto.oda_input import certificate_hash
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Cvr, Result, Tsi, Tvr
 from apdu.wire.pboc.meanings import spelled_out
 from host.clients.pboc import PbocClient
 from host.terminal.kernel import oda
-from host.terminal.kernel.data import fill_list
+from host.terminal.kernel.data import asks_for, fill_list
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import Transaction
 
@@ -21,7 +22,7 @@ def first(transaction: Transaction, client: PbocClient, kind: Result) -> None:
 
     With a signature that does not hold the TVR says so, and `combined_failed` does.
     """
-    data = fill_list(transaction, "CDOL1", transaction.card[tags.CDOL1])
+    data = _list_data(transaction, "CDOL1", transaction.card[tags.CDOL1])
     transaction.first_data = data
     _ask(transaction, client, kind, data, final=False)
     transaction.tsi |= Tsi.CARD_RISK_MANAGED
@@ -33,7 +34,7 @@ def second(transaction: Transaction, client: PbocClient, kind: Result) -> None:
     After an answer of the issuer, who has verified the first cryptogram, none is signed; without
     one a TC is (profile choice `cda-mode`: mode 2 of EMV Book 4 6.3.2.1.1).
     """
-    data = fill_list(transaction, "CDOL2", transaction.card[tags.CDOL2])
+    data = _list_data(transaction, "CDOL2", transaction.card[tags.CDOL2])
     transaction.final_data = data
     _ask(transaction, client, kind, data, final=True)
 
@@ -41,6 +42,19 @@ def second(transaction: Transaction, client: PbocClient, kind: Result) -> None:
 def combined_failed(transaction: Transaction) -> bool:
     """Whether a cryptogram's signature (CDA) did not hold: its TC or ARQC is worth nothing."""
     return bool(transaction.tvr & Tvr.CDA_FAILED)
+
+
+def _list_data(transaction: Transaction, name: str, dol: bytes) -> bytes:
+    """What a CDOL asks for. Should it want a hash (98), that is over what the card's TDOL asks for;
+    a terminal of PBOC has no TDOL of its own, so without one it is over nothing, and the TVR says
+    that the default was used (EMV Book 3 9.2.2)."""
+    if asks_for(name, dol, tags.TC_HASH):
+        tdol = transaction.card.get(tags.TDOL)
+        if tdol is None:
+            transaction.set(Tvr.DEFAULT_TDOL_USED, Step.CARD_ACTION, f"{name} asks for 98")
+        hashed = fill_list(transaction, "TDOL", tdol or b"")
+        transaction.terminal[tags.TC_HASH] = certificate_hash(hashed)
+    return fill_list(transaction, name, dol)
 
 
 def _ask(

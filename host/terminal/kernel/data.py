@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from apdu.dol import fill
+from apdu.dol import asked, fill
 from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from host.faults import CardMisspoke
@@ -52,6 +52,7 @@ MAY_BE_SENT: Final = frozenset(
         tags.TSI,
         tags.CVM_RESULTS,
         tags.ARC,
+        tags.TC_HASH,
         tags.AUTHENTICATION_CODE,
         tags.ICC_DYNAMIC_NUMBER,
     }
@@ -76,6 +77,14 @@ def fill_list(
     known = {tag: value for tag, value in transaction.terminal.items() if tag in MAY_BE_SENT}
     try:
         return fill(dol, known | now | dict(instead or {}))
+    except FormatError as error:
+        raise CardMisspoke(f"{name}: {error}") from None
+
+
+def asks_for(name: str, dol: bytes, tag: int) -> bool:
+    """Whether a list of the card's asks for an element. CardMisspoke when it is no list."""
+    try:
+        return any(entry.tag == tag for entry in asked(dol))
     except FormatError as error:
         raise CardMisspoke(f"{name}: {error}") from None
 

@@ -7,7 +7,7 @@ A card is followed to 32 applications and no further.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,13 +53,14 @@ def select(
     config: TerminalConfig,
     client: PbocClient,
     choose: Choose | None = None,
+    without: Collection[bytes] = (),
 ) -> None:
-    """Find what card and terminal share, choose, and select it.
+    """Find what card and terminal share, choose, and select it; `without` those of these names.
 
     `choose`: how the holder is asked; without it the card's order decides, and an application
     that wants a confirmation is not taken. Raises CannotGoOn when nothing is left to take.
     """
-    found = candidates(transaction, config, client)
+    found = [each for each in candidates(transaction, config, client) if each.name not in without]
     while found:
         chosen = _choose(found, choose)
         try:
