@@ -241,6 +241,8 @@ PUBLIC = {
     "Derived.key": "a BlockKey, which hides itself",
     "Begun.key": "a BlockKey, which hides itself",
     "PkiMessaging.mac_key": "a BlockKey, which hides itself",
+    "PinKeys.pin": "a BlockKey, which hides itself",
+    "Transaction.card_key": "a public key",
     "Proven.secret": "a KeyObject, which hides itself",
     "PkiPinRef.pin": "which PIN it is",
     "Typed.pin": "a Secret, which hides itself",

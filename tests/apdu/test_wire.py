@@ -22,11 +22,12 @@ from strategies import (
 )
 
 from apdu.errors import FormatError
-from apdu.wire import pki_commands
+from apdu.wire import globalplatform, pki_commands
 from apdu.wire import record as record_module
 from apdu.wire.derive import Plan, plan
 from apdu.wire.form import NOTHING, RAW, CommandForm, Fixed, OneOf
 from apdu.wire.hrss.commands import PinChange
+from apdu.wire.pboc import commands as pboc_commands
 from apdu.wire.perso import Algorithm, KeyBlock, KeyUsage
 from apdu.wire.psam_commands import WRITE_MASTER_KEY
 from apdu.wire.record import BitRecord, Record
@@ -262,10 +263,15 @@ def test_a_form_has_the_cases_that_its_data_and_reply_make(form: Any) -> None:
 
 
 def test_no_two_forms_have_the_same_class_and_instruction() -> None:
-    alone = {WRITE_MASTER_KEY.name}  # WRITE KEY, on a PSAM
-    alone |= {form.name for form in vars(pki_commands).values() if isinstance(form, CommandForm)}
-    other = [form for form in FORMS if form.name not in alone]
-    assert len(other) == len({(form.cla, form.ins) for form in other})
+    """Within what one application may speak: others give the same codes another meaning."""
+    elsewhere = [
+        [form for form in vars(module).values() if isinstance(form, CommandForm)]
+        for module in (pki_commands, pboc_commands, globalplatform)
+    ]
+    others = [form for forms in elsewhere for form in forms]
+    usual = [form for form in FORMS if form not in others and form is not WRITE_MASTER_KEY]
+    for forms in (usual, *elsewhere):
+        assert len(forms) == len({(form.cla, form.ins) for form in forms})
     assert not {form.ins >> 4 for form in FORMS} & {0x6, 0x9}  # ISO 7816-3: status bytes
 
 
