@@ -80,7 +80,9 @@ def _ended(
 ) -> Result:
     line = Decision(Step.COMPLETION, outcome.value, why)
     trail = (*result.trail, line)
-    return replace(result, outcome=outcome, outstanding=outstanding, doubt="", trail=trail)
+    return replace(
+        result, outcome=outcome, outstanding=outstanding, doubt="", fault=None, trail=trail
+    )
 
 
 def _is_same(result: Result, pan: str) -> bool:

@@ -133,7 +133,7 @@ def test_a_card_pulled_in_a_load_is_asked_before_anything_is_reversed(
 
     assert (2_100 if done else 100) == state_of(chip).balance
     assert (Outcome.APPROVED_ONLINE if done else Outcome.DECLINED_ONLINE) is found.outcome
-    assert ("", ()) == (found.doubt, found.outstanding)
+    assert ("", (), None) == (found.doubt, found.outstanding, found.fault)
     assert (0 if done else 1) == len(issuer.reversed)
     with pytest.raises(CannotGoOn):
         resolve(slot(chip), found, CONFIG, issuer)
