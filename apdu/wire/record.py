@@ -153,7 +153,11 @@ class BitRecord(Layout):
     @classmethod
     def number(cls, value: Self) -> int:
         """The bits of a value as one number, or FormatError."""
-        return int.from_bytes(value.build_declared())
+        try:
+            return _NUMBERS[value]
+        except (KeyError, TypeError):  # not met before, or with a field that cannot be one
+            number = int.from_bytes(value.build_declared())
+        return _NUMBERS.setdefault(value, number)
 
     def __int__(self) -> int:
         return self.number(self)
@@ -163,6 +167,9 @@ _DECLARATIONS: dict[type, Any] = {}
 _LENGTHS: dict[type, int] = {}
 _PLANS: dict[type, Plan | None] = {}
 _TABLES: dict[type, dict[int, Any]] = {}
+_NUMBERS: dict[BitRecord, int] = {}
+"""The other way round: what was built before, two bytes' worth of values for each layout at most.
+"""
 
 
 def _declaration(cls: type[Layout]) -> Any:
