@@ -196,6 +196,7 @@ class IssuerHost:
         is_load = request.purpose in LOADS
         if is_load:
             check_room(proven.idd, request.amount)
+        atc = int.from_bytes(proven.atc)
         asked = order(
             OPERATIONS[request.purpose],
             request.reference,
@@ -204,10 +205,10 @@ class IssuerHost:
             request.terminal_id,
             request.amount,
             content=request.target,
-            atc=int.from_bytes(proven.atc),
+            atc=atc,
         )
         wish = Wish(Kind.LOAD, request.reference, request.amount).dump() if is_load else ""
-        online.post_online(self.bank, asked, wish)
+        online.post_online(self.bank, asked, atc, wish)
         return request.reference if is_load else ""
 
     def _raise_counter(self, request: AuthorisationRequest, proven: Proven) -> None:

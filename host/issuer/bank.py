@@ -16,7 +16,7 @@ from typing import Final
 
 from host.issuer.ledger import IN_MEMORY, Ledger  # isort: skip - says what to install
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection
 
 from apdu.crypto.suite import BlockKey
 from apdu.errors import FormatError
@@ -39,9 +39,7 @@ from host.issuer.journal import (
 from host.issuer.limits import Limits
 from host.issuer.online_pin import verify
 from host.issuer.passwords import PinKeys, published_pin_keys
-from host.issuer.posting import hold, known, post, settle, undo
-from host.issuer.prepared import Prepared
-from host.issuer.schema import cards
+from host.issuer.posting import hold, known, post, raise_counter, settle, undo
 from host.issuer.statements import statement_of
 
 Work = Callable[[Connection, Order], Posted]
@@ -256,7 +254,7 @@ class Bank:
         check_pan(pan)
         check_atc(atc)
         with self.ledger.writing() as connection:
-            if _HIGHER(connection, of=pan, number=atc):
+            if raise_counter(connection, pan, atc):
                 return True
             known(connection, pan)
             return False
@@ -294,11 +292,3 @@ class Bank:
                 if not asked.reversal:
                     record(connection, asked, refused)
         raise refused
-
-
-_HIGHER: Final = Prepared(
-    update(cards)
-    .where(cards.c.pan == bindparam("of"), cards.c.atc < bindparam("number"))
-    .values(atc=bindparam("number"))
-    .returning(cards.c.atc)
-)

@@ -46,7 +46,7 @@ def settle(
             return
         if was.refused:
             asked = _asked(request, own_reference(request.pan, atc), atc, at)
-    online.settle_offline(bank, asked, _was_cash(request, elements))
+    online.settle_offline(bank, asked, atc, _was_cash(request, elements))
 
 
 def _was_cash(request: AuthorisationRequest, elements: Mapping[int, bytes]) -> bool:

@@ -7,25 +7,16 @@ counter only one is ever posted.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection
 
 from host.issuer.accounts import Operation, Posted
 from host.issuer.bank import Bank
 from host.issuer.faults import Reason, Refused
 from host.issuer.journal import Order, rows_of
 from host.issuer.outbox import Waiting, put, waiting_in
-from host.issuer.posting import Side, known, post, settle
-from host.issuer.prepared import Prepared
-from host.issuer.schema import cards
-
-_HIGHER: Final = Prepared(
-    update(cards)
-    .where(cards.c.pan == bindparam("of"), cards.c.atc < bindparam("number"))
-    .values(atc=bindparam("number"))
-    .returning(cards.c.atc)
-)
+from host.issuer.posting import Side, known, post, raise_counter, settle
 
 
 class Look(NamedTuple):
@@ -54,15 +45,15 @@ def look(bank: Bank, pan: str, reference: str, atc: int | None) -> Look:
         return Look(card, waiting_in(connection, pan), answered, again)
 
 
-def post_online(bank: Bank, asked: Order, wish: str = "") -> Posted:
-    """Post what a card proved with this counter (`asked.atc`), and put a wish into its outbox.
+def post_online(bank: Bank, asked: Order, atc: int, wish: str = "") -> Posted:
+    """Post what a card proved with this counter, and put a wish into its outbox.
 
     Done once for a reference, as all of the bank's verbs are. Raises Refused, SEEN_BEFORE when
     the counter is not new.
     """
 
     def work(connection: Connection, asked: Order) -> Posted:
-        if not _HIGHER(connection, of=asked.pan, number=asked.atc):
+        if not raise_counter(connection, asked.pan, atc):
             known(connection, asked.pan)
             raise Refused(Reason.SEEN_BEFORE)
         done = post(connection, bank.ledger.house, bank.limits, asked)
@@ -73,12 +64,12 @@ def post_online(bank: Bank, asked: Order, wish: str = "") -> Posted:
     return bank.answer(asked, work)
 
 
-def settle_offline(bank: Bank, asked: Order, cash: bool) -> Posted:
+def settle_offline(bank: Bank, asked: Order, atc: int, cash: bool) -> Posted:
     """Pay a merchant for what a card approved offline; `cash`: with its electronic cash."""
     side = Side.PURSE if cash else Side.ACCOUNT
 
     def work(connection: Connection, asked: Order) -> Posted:
-        _HIGHER(connection, of=asked.pan, number=asked.atc)
+        raise_counter(connection, asked.pan, atc)
         return settle(connection, bank.ledger.house, asked, side)
 
     return bank.answer(asked, work)

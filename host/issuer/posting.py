@@ -19,7 +19,7 @@ from host.issuer.faults import Reason, Refused
 from host.issuer.journal import Order, card_of, move, record, rows_of, unuse, use, used
 from host.issuer.limits import Limits
 from host.issuer.prepared import Prepared, adding
-from host.issuer.schema import accounts, holds, journal, moves
+from host.issuer.schema import accounts, cards, holds, journal, moves
 
 
 class Side(Enum):
@@ -130,6 +130,19 @@ def _target(connection: Connection, asked: Order) -> Any:
 def _check_room(balance: int, amount: int) -> None:
     if balance + amount > LARGEST_AMOUNT:
         raise Refused(Reason.TOO_MUCH)
+
+
+_HIGHER: Final = Prepared(
+    update(cards)
+    .where(cards.c.pan == bindparam("of"), cards.c.atc < bindparam("number"))
+    .values(atc=bindparam("number"))
+    .returning(cards.c.atc)
+)
+
+
+def raise_counter(connection: Connection, pan: str, atc: int) -> bool:
+    """Keep a card's transaction counter as the highest seen; False when it is not higher."""
+    return bool(_HIGHER(connection, of=pan, number=atc))
 
 
 _SETTLED: Final = Prepared(
