@@ -74,8 +74,9 @@ def _check_routes(ctx: Context, directory: Directory, profile: Profile) -> None:
         _check_records(directory, route)
         if not has_keys(ctx, algorithm):
             raise _missing()
-        if read_group(directory, CHECK_VALUES[algorithm]) is not None:
-            check_keys(ctx, algorithm)
+        values = read_group(directory, CHECK_VALUES[algorithm])
+        if values is not None:
+            check_keys(ctx, algorithm, values)
         _check_lists(profile, route)
         if route.aip & _DYNAMIC:
             _check_card_key(card_key(ctx, route), route)

@@ -128,9 +128,9 @@ def _take(ctx: Context, storing: Storing, group: DataGroup, opened: Channel) -> 
     elif number in _OWN or number >> 8 == _LOGS:
         raise StatusError(SW.WRONG_DATA)
     else:
-        add_group(ctx, ctx.session.directory, number, value)
         if number in _CHECKED_BY:
-            check_keys(ctx, _CHECKED_BY[number])
+            check_keys(ctx, _CHECKED_BY[number], value)
+        add_group(ctx, ctx.session.directory, number, value)
     return storing
 
 
@@ -142,6 +142,7 @@ def _finish(ctx: Context, storing: Storing) -> None:
     if bool(storing.pin) != bool(storing.limit):
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
     profile = check_whole(ctx)
+    state = _first_state(profile)
     if storing.pin:
         block = KeyBlock(KeyUsage.PIN, 0, Algorithm.NONE, storing.limit, storing.pin)
         ctx.tree.add_secret(directory, PIN_REFERENCE, block)
@@ -149,7 +150,7 @@ def _finish(ctx: Context, storing: Storing) -> None:
     _make_log(ctx, profile.load_log, LoadLogHead.byte_length())
     header = FileHeader(FileKind.TRANSPARENT, STATE_FID, NEVER, NEVER, size=CardState.byte_length())
     ctx.tree.add_file(directory, header)
-    store(directory, _first_state(profile))
+    store(directory, state)
     waits = profile.bits(tags.NOT_ACTIVATED)
     ctx.tree.set_life(directory, Life.DEACTIVATED if waits else Life.ACTIVATED)
     ctx.enter(directory, fresh=True)
