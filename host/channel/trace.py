@@ -24,6 +24,7 @@ class RecordingChannel(Channel):
 
     def _follow(self) -> None:
         self.atr = self._inner.atr
+        self.interface = self._inner.interface
         self.le_with_data = self._inner.le_with_data
 
     def _exchange(self, command: bytes) -> bytes:

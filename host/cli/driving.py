@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.wire.hrss.keys import TABLES
 from host.channel import Channel
+from host.cli.asking import typed_secret
 from host.cli.opening import opened
 from host.driver import FUNCTIONS, Answer, Driver, PinPrompt
 from host.hsm import HsmAddresses, MemoryHsm
@@ -32,7 +32,6 @@ OPTION_OF: Final = {
 }
 _FIRST_ADDRESS: Final = 0x0200
 _STEP: Final = "_HSM_Step"
-_LONGEST_LINE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +113,7 @@ def _card(place: Place, stack: ExitStack) -> Callable[[int], Channel]:
 
 def _typed_pin(prompt: PinPrompt) -> str | None:
     """Asked for without being shown, or a line of standard input where that is no terminal."""
-    if sys.stdin is not None and sys.stdin.isatty():
-        words = f"{prompt.english} {prompt.chinese} (not shown)"
-        typed = click.prompt(words, default="", show_default=False, hide_input=True, err=True)
-        return str(typed).strip() or None
-    line = sys.stdin.readline(_LONGEST_LINE) if sys.stdin is not None else ""
-    return line.strip() or None
+    return typed_secret(f"{prompt.english} {prompt.chinese}")
 
 
 class MemoryCentre:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from host.cli.bank import bank
 from host.cli.opening import card_options, opened
+from host.cli.payments import balance, load, log, pay
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
 from host.cli.text import say_json, spaced, visible
 
@@ -355,6 +357,10 @@ def check(context: click.Context, as_json: bool) -> int:
 
         show(checked)
     return DONE
+
+
+for _verb in (pay, load, balance, log, bank):
+    cli.add_command(_verb)
 
 
 def main() -> None:

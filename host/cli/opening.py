@@ -33,16 +33,19 @@ def card_options(verb: F) -> F:
 
 
 @contextmanager
-def opened(card: Path | None, reader: str | None) -> Iterator[Channel]:
+def opened(
+    card: Path | None, reader: str | None, *, contactless: bool = False
+) -> Iterator[Channel]:
     """The card under power, and let go of properly whatever happens.
 
-    Raises UsageError unless exactly one of the two is given, ImageError for an image that
-    cannot be used, a CardFault for a reader.
+    `contactless`: an image is held to a reader instead of put into a slot; of a real reader its
+    kind decides. Raises UsageError unless exactly one of the two is given, ImageError for an
+    image that cannot be used, a CardFault for a reader.
     """
     if (card is None) == (reader is None):
         raise click.UsageError("Give either --card CARD.img or --reader NAME.")
     if card is not None:
-        with _image(card) as channel:
+        with _image(card, contactless) as channel:
             yield channel
     else:
         from host.channel.pcsc import PcscChannel
@@ -52,10 +55,11 @@ def opened(card: Path | None, reader: str | None) -> Iterator[Channel]:
 
 
 @contextmanager
-def _image(path: Path) -> Iterator[Channel]:
+def _image(path: Path, contactless: bool) -> Iterator[Channel]:
     from datetime import date
     from secrets import token_bytes
 
+    from apdu.atr import Interface
     from card_os.chip import Chip
     from card_os.image import ImageError, ImageFlash
     from card_os.nvm import MemoryDamaged
@@ -67,5 +71,6 @@ def _image(path: Path) -> Iterator[Channel]:
             chip = Chip.boot(flash, World(token_bytes, date.today))
         except MemoryDamaged as error:
             raise ImageError(path, f"damaged: {error}") from None
-        with MemoryChannel(chip) as channel:
+        where = Interface.CONTACTLESS if contactless else Interface.CONTACT
+        with MemoryChannel(chip, where) as channel:
             yield channel

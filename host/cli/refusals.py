@@ -18,7 +18,7 @@ from host.cli.text import never_fail_to_encode, say_json, visible
 
 DONE: Final = 0
 REFUSED: Final = 1
-"""The card said no, cannot be reached, or a step went wrong."""
+"""The card or the bank said no, cannot be reached, or a step went wrong."""
 BAD_INPUT: Final = 2
 """Usage, hex, a holder file or a card image."""
 
@@ -75,10 +75,11 @@ def _status(error: Exception) -> int | None:
     from card_os.image import ImageError
     from host.faults import CardFault
     from host.holder import HolderFileError
+    from host.issuer.faults import BankUnavailable, Refused
 
     if isinstance(error, HolderFileError | ImageError | FormatError):
         return BAD_INPUT
-    if isinstance(error, CardFault | OSError):
+    if isinstance(error, CardFault | OSError | Refused | BankUnavailable):
         return REFUSED
     return None
 
@@ -89,10 +90,19 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     if not isinstance(error, click.ClickException):
-        return str(error)
+        return _refusal(error)
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     return error.format_message().removesuffix(".") + hint
+
+
+def _refusal(error: Exception) -> str:
+    from host.issuer.faults import Refused
+
+    if not isinstance(error, Refused):
+        return str(error)
+    left = "" if error.tries_left is None else f", tries left: {error.tries_left}"
+    return f"the bank says no: {error} {error.reason.chinese}{left}"
 
 
 def _finish_output() -> None:

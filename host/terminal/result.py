@@ -4,21 +4,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from enum import IntFlag
+from typing import Any, Final
 
+from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import amount_of
-from apdu.wire.pboc.flags import Tsi, Tvr
+from apdu.wire.pboc.flags import Ctq, Cvr, Tsi, Tvr
 from apdu.wire.pboc.meanings import spelled_out
 from apdu.wire.pboc.script_results import parse_script_results
 from host.faults import CardFault
 from host.network.authorisation import Purpose, Reversal
 from host.terminal.kernel.cardholder import signature_wanted
+from host.terminal.kernel.cryptogram import card_results
 from host.terminal.kernel.data import masked
 from host.terminal.kernel.reversal import Message
 from host.terminal.kernel.trail import Decision
 from host.terminal.kernel.transaction import Outcome, Transaction
 
+_SAID_NOTHING: Final = Cvr(0)
 APPROVED = frozenset({Outcome.APPROVED_OFFLINE, Outcome.APPROVED_ONLINE})
 
 
@@ -57,6 +61,12 @@ class Result:
     script_results: bytes
     """DF31."""
     trail: tuple[Decision, ...]
+    cvr: Cvr = _SAID_NOTHING
+    """What the card said of itself with its last cryptogram; no bit where it said nothing."""
+    ctq: Ctq | None = None
+    """9F6C, what a card that was tapped wanted of the terminal; None: it was in the slot."""
+    available: int | None = None
+    """9F5D, what a card that was tapped still has to pay offline; None: it did not say."""
     outstanding: tuple[Message, ...] = field(default=(), repr=False)
     """What the issuer could not be told yet: reversals and advices, to be sent again."""
     doubt: str = ""
@@ -86,6 +96,11 @@ class Result:
             "cryptogram": _hex(self.cryptogram),
             "tvr": {"value": f"{self.tvr:010X}", "bits": _bits(Tvr, self.tvr)},
             "tsi": {"value": f"{self.tsi:04X}", "bits": _bits(Tsi, self.tsi)},
+            "cvr": {"value": f"{self.cvr:06X}", "bits": _bits(Cvr, self.cvr)},
+            "ctq": None
+            if self.ctq is None
+            else {"value": f"{self.ctq:04X}", "bits": _bits(Ctq, self.ctq)},
+            "available": self.available,
             "cvm_results": _hex(self.cvm_results),
             "signature_wanted": self.signature_wanted,
             "response_code": self.response_code,
@@ -127,7 +142,8 @@ def result_of(
 ) -> Result:
     """What a transaction came to."""
     card, order, response = transaction.card, transaction.order, transaction.response
-    cash = card.get(tags.EC_BALANCE)
+    cash, available = card.get(tags.EC_BALANCE), card.get(tags.AVAILABLE_AMOUNT)
+    ctq = card.get(tags.CTQ)
     label = card.get(tags.PREFERRED_NAME) or card.get(tags.LABEL, b"")
     return Result(
         outcome=outcome,
@@ -153,13 +169,24 @@ def result_of(
         cash_before=amount_of(cash) if cash else None,
         script_results=transaction.script_results,
         trail=tuple(transaction.trail),
+        cvr=Cvr(card_results(card.get(tags.IAD, b""))),
+        ctq=Ctq(int.from_bytes(ctq)) if ctq else None,
+        available=_amount(available),
         outstanding=outstanding,
         doubt=doubt,
         fault=fault,
     )
 
 
-def _bits(kind: type[Tvr] | type[Tsi], value: int) -> list[str]:
+def _amount(value: bytes | None) -> int | None:
+    """An amount that the card told of itself; one that is none tells nothing."""
+    try:
+        return amount_of(value) if value else None
+    except FormatError:
+        return None
+
+
+def _bits(kind: type[IntFlag], value: int) -> list[str]:
     return [meaning.english for _, meaning in spelled_out(kind, value)]
 
 
