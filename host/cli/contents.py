@@ -10,6 +10,7 @@ from apdu.tlv import parse, parse_simple
 from apdu.wire.hrss.df04 import MedicalTransaction
 from apdu.wire.hrss.spec import EfSpec, items
 from apdu.wire.iso7816 import Mode
+from apdu.wire.pboc import tags
 from apdu.wire.perso import FileKind
 from host.cli.layouts import shown_ring
 from host.cli.medical_words import ENTRY
@@ -50,6 +51,16 @@ def record_contents(file: EfSpec | None, raw: bytes) -> tuple[Shown, ...]:
         return tuple(shown_items(file.content, parse_simple(raw)))
     except FormatError:
         return ()
+
+
+def df_name(fci: bytes, asked: bytes) -> bytes:
+    """What was selected by a name or the beginning of one (部分匹配): the FCI says it in full."""
+    try:
+        (template,) = parse(fci, lenient=True)
+    except (FormatError, ValueError):
+        return asked
+    found = template.find(tags.DF_NAME)
+    return found.value if found is not None and found.value.startswith(asked) else asked
 
 
 def objects(raw: bytes) -> tuple[Shown, ...]:

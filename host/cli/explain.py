@@ -28,7 +28,7 @@ from apdu.wire.psam import PSAM, PSAM_MF
 from apdu.wire.psam_commands import WRITE_MASTER_KEY
 from host.cli.authentication_words import USAGES, authentication_shown
 from host.cli.blocking_words import BLOCK_FORMS, block_told
-from host.cli.contents import objects, record_contents, record_words, target_words
+from host.cli.contents import df_name, objects, record_contents, record_words, target_words
 from host.cli.explanation import Explanation, Made, Told
 from host.cli.forms import form_of
 from host.cli.medical_words import MEDICAL_FORMS, medical_told
@@ -36,6 +36,7 @@ from host.cli.names import (
     CERTIFICATES,
     KNOWN,
     MF,
+    PAYMENT,
     PKI,
     condition_words,
     directory_named,
@@ -44,6 +45,7 @@ from host.cli.names import (
     file_words,
     text_words,
 )
+from host.cli.payment_words import PaymentWords
 from host.cli.pki_words import PKI_FORMS, master_or_pin, pki_told
 from host.cli.psam_words import PSAM_FORMS, file_told, master_words, psam_told
 
@@ -73,6 +75,7 @@ class Explainer:
         self._is_psam = self._psam_slot
         self._directory = PSAM_MF if self._is_psam else MF
         self._file: EfSpec | None = None
+        self._payment = PaymentWords()
 
     def explain(self, exchange: Exchange) -> Explanation:
         """Put an exchange into words, and follow where it leads."""
@@ -115,7 +118,13 @@ class Explainer:
     ) -> Told:
         """Words for all but the commands that bring something into being."""
         if form is iso7816.SELECT:
-            return Told(self._select(params, data, good), (), objects(reply))
+            words = self._select(params, data, reply, good)
+            pays = good and self._directory in PAYMENT
+            return Told(words, (), self._payment.selected(reply) if pays else objects(reply))
+        if self._directory in PAYMENT:
+            payment = self._payment.told(form, params, data, reply, self._directory)
+            if payment is not None:
+                return payment
         if form in _RECORDS:
             file = self._target(params.sfi)
             if good:
@@ -145,13 +154,13 @@ class Explainer:
         got = objects(reply) if form is iso7816.GET_RESPONSE else ()
         return Told(self._plain(form, bool(data), ne), (), got)
 
-    def _select(self, selection: Selection, data: bytes, good: bool) -> str:
+    def _select(self, selection: Selection, data: bytes, reply: bytes, good: bool) -> str:
         """Words for what is selected, and the step to it if the card took it."""
         directory: DfSpec | None = None
         file: EfSpec | None = None
         way = ""
         if selection.by is By.NAME:
-            directory = directory_named(data, self._directories())
+            directory = directory_named(df_name(reply, data), self._directories())
             way = f"by name {text_words(data)}"
         elif selection.by is By.PARENT:
             directory, way = self._above(), "the DF above"

@@ -14,7 +14,8 @@ from apdu.wire.hrss.spec import DfSpec
 from apdu.wire.psam import PSAM
 from apdu.wire.psam_commands import WRITE_MASTER_KEY
 from host.cli.medical_words import MEDICAL_FORMS
-from host.cli.names import CERTIFICATES, PKI
+from host.cli.names import BANK, CERTIFICATES, PKI
+from host.cli.payment_words import PAYMENT_FORMS
 from host.cli.pki_words import PKI_FORMS
 from host.cli.psam_words import PSAM_FORMS
 
@@ -50,11 +51,19 @@ FORMS: Final[Forms] = {
 }
 ON_A_PSAM: Final[Forms] = {WRITE_MASTER_KEY.ins: WRITE_MASTER_KEY}
 IN_PKI: Final[Forms] = {form.ins: form for form in PKI_FORMS}
-"""These two stand in the place of others, or beside them, once that application is selected."""
+IN_BANK: Final = {(form.cla, form.ins): form for form in PAYMENT_FORMS}
+"""By class and instruction, since EXTERNAL AUTHENTICATE of a secure channel is another command than
+that of a payment.
+
+These three stand in the place of others, or beside them, once that application is selected."""
 
 
 def form_of(cla: int, ins: int, directory: DfSpec) -> CommandForm[Any, Any, Any] | None:
     """The command with this class and instruction, sent while this directory is current."""
+    if directory is BANK:
+        found = IN_BANK.get((cla, ins)) or IN_BANK.get((_base(cla) or 0, ins))
+        if found is not None:
+            return found
     own = ON_A_PSAM if directory is PSAM else IN_PKI if directory in (PKI, CERTIFICATES) else {}
     form = own.get(ins) or FORMS.get(ins)
     return form if form is not None and form.cla in (cla, _base(cla)) else None

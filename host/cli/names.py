@@ -13,11 +13,20 @@ from apdu.tlv import SimpleTlv, Tlv, parse_simple
 from apdu.wire.access import ALWAYS, NEVER, Access, AllOf, Always, AnyOf, Key, Never, Pin
 from apdu.wire.codelists import EthnicGroup, Sex
 from apdu.wire.codes import CHARSET
+from apdu.wire.elements import BY_TAG
 from apdu.wire.fields import Coding
 from apdu.wire.hrss.application import MF_FID
 from apdu.wire.hrss.generations import DIRECTORIES, SSSE
 from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
-from apdu.wire.pboc.application import DEBIT_AID, DEBIT_FID
+from apdu.wire.pboc.application import (
+    DEBIT_AID,
+    DEBIT_FID,
+    DIRECTORY_SFI,
+    PPSE_FID,
+    PPSE_NAME,
+    PSE_FID,
+    PSE_NAME,
+)
 from apdu.wire.perso import FileKind
 from apdu.wire.pki import (
     CERTIFICATES_FID,
@@ -34,13 +43,15 @@ from host.amounts import yuan
 from host.cli.text import packed, spaced, visible
 
 MF: Final = DfSpec(MF_FID, b"", "MF", "主文件")
-BANK: Final = DfSpec(
-    DEBIT_FID,
-    DEBIT_AID,
-    "debit",
-    "借记应用",
-    files=(EfSpec(0xEF01, "账户数据", "account", FileKind.LINEAR_VARIABLE, ALWAYS, NEVER),),
+BANK: Final = DfSpec(DEBIT_FID, DEBIT_AID, "debit", "借记应用")
+"""What files it has, each card says by itself."""
+_LIST: Final = EfSpec(
+    0xEF00 | DIRECTORY_SFI, "支付系统目录", "directory", FileKind.LINEAR_VARIABLE, ALWAYS, NEVER
 )
+PSE: Final = DfSpec(PSE_FID, PSE_NAME, "PSE", "支付系统环境", files=(_LIST,))
+PPSE: Final = DfSpec(PPSE_FID, PPSE_NAME, "PPSE", "近距离支付系统环境")
+PAYMENT: Final = (BANK, PSE, PPSE)
+"""Where the commands are those of payment."""
 PKI: Final = DfSpec(PKI_FID, PKI_NAME, "PKI", "电子认证应用", keys=(MASTER,))
 CERTIFICATES: Final = DfSpec(
     CERTIFICATES_FID,
@@ -50,13 +61,7 @@ CERTIFICATES: Final = DfSpec(
     files=tuple(file for pair in PAIRS for file in pair.files),
     keys=(MASTER,),
 )
-APPLICATIONS: Final = (
-    SSSE,
-    BANK,
-    DfSpec(0, b"1PAY.SYS.DDF01", "PSE", "支付系统环境"),
-    DfSpec(0, b"2PAY.SYS.DDF01", "PPSE", "近距离支付系统环境"),
-    PKI,
-)
+APPLICATIONS: Final = (SSSE, BANK, PSE, PPSE, PKI)
 """The applications that a social security card may have."""
 DIRECTORY_ENGLISH: Final = {
     "MF": "master file",
@@ -88,16 +93,11 @@ _ITEM_ENGLISH: Final = {
     "born": "birth date",
 }
 _TAGS: Final = {
+    # As the social security application has them; of others they are called as payment does.
     0x6F: ("FCI template", "文件控制信息"),
     0x84: ("DF name", "专用文件名"),
     0xA5: ("proprietary data", "专用数据"),
-    0x88: ("SFI of the directory", "目录文件SFI"),
     0x50: ("label", "应用标签"),
-    0x87: ("priority", "应用优先指示器"),
-    0x5F2D: ("language", "首选语言"),
-    0x9F11: ("code table", "发卡行代码表索引"),
-    0x9F12: ("preferred name", "应用首选名称"),
-    0x70: ("record", "记录模板"),
     0x5A: ("account number", "应用主账号"),
     0x5F24: ("expiry date", "应用失效日期"),
     0x9F0C: ("algorithm, version", "算法标识与版本"),
@@ -218,7 +218,9 @@ def _shown_group(item: Item, english: str, found: SimpleTlv, depth: int) -> Iter
 def shown_objects(objects: list[Tlv] | tuple[Tlv, ...], depth: int = 0) -> Iterator[Shown]:
     """BER-TLV data objects and what is in them."""
     for each in objects:
-        english, chinese = _TAGS.get(each.tag, ("", ""))
+        element = BY_TAG.get(each.tag)
+        names = (element.name, element.chinese) if element else ("", "")
+        english, chinese = _TAGS.get(each.tag, names)
         value = text_words(each.value) if each.tag in _TEXT_TAGS else spaced(each.value)
         shown = None if each.constructed else value
         yield Shown(f"{each.tag:02X}", english, chinese, shown, depth=depth)

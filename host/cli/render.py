@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +24,8 @@ from host.cli.stage import Played
 from host.cli.text import spaced
 
 INDENT: Final = 3
+_NAME, _VALUE = 20, 30
+"""Columns that names and values have at least, if they need them."""
 _NARROWEST, _WIDEST = 80, 120
 """Columns: with fewer, columns would be cut, so the terminal may wrap; more are harder to read."""
 
@@ -220,14 +222,40 @@ def hex_lines(text: str, width: int, style: str = "") -> Text:
     return Text("\n".join(lines), style)
 
 
-def items_table(items: Sequence[Shown]) -> Table:
-    """Items in columns: tag if there are any, English, Chinese, value."""
-    tagged = any(item.tag for item in items)
-    table = _grid(*(0, 0, 0, 0)[not tagged :])
-    for item in items:
-        tag = [Text("  " * item.depth + item.tag, "dim")] if tagged else []
-        table.add_row(*tag, item.english, item.chinese, _value(item))
-    return table
+@dataclass(frozen=True, slots=True)
+class ItemsTable:
+    """Items in columns: tag if there are any, English, Chinese, value. Where they are too wide
+    for the terminal, names wrap first."""
+
+    items: Sequence[Shown]
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        tagged = any(item.tag for item in self.items)
+        rows = [
+            (
+                *([Text("  " * item.depth + item.tag, "dim")] if tagged else []),
+                Text(item.english),
+                Text(item.chinese),
+                _value(item),
+            )
+            for item in self.items
+        ]
+        natural = [max(cell.cell_len for cell in column) for column in zip(*rows, strict=True)]
+        table = _grid(*(0 for _ in natural))
+        room = options.max_width - sum(natural[:-3]) - 2 * (len(natural) - 1)
+        english, chinese, value = natural[-3:]
+        if english + chinese + value > room:
+            chinese = min(chinese, _NAME)
+            english = min(english, max(room - chinese - min(value, _VALUE), _NAME))
+            for column, width in zip(table.columns[-3:], (english, chinese, None), strict=True):
+                column.no_wrap, column.width, column.overflow = False, width, "fold"
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+def items_table(items: Sequence[Shown]) -> ItemsTable:
+    return ItemsTable(items)
 
 
 def _value(item: Shown) -> Text:

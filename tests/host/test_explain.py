@@ -12,6 +12,7 @@ from strategies import altered, commands
 from apdu.trace import Exchange
 from apdu.wire.form import Fixed
 from apdu.wire.hrss.application import SSSE_NAME
+from apdu.wire.pboc.application import DEBIT_AID, PPSE_NAME, PSE_NAME
 from apdu.wire.pki import CERTIFICATES_NAME, PKI_NAME
 from apdu.wire.psam import PSAM_AID
 from host.card import Card
@@ -19,7 +20,7 @@ from host.channel.memory import MemoryChannel
 from host.channel.trace import RecordingChannel
 from host.cli.explain import Explainer
 from host.cli.explanation import Explanation
-from host.cli.forms import FORMS, IN_PKI, ON_A_PSAM
+from host.cli.forms import FORMS, IN_BANK, IN_PKI, ON_A_PSAM
 from host.cli.testcard import issue_test_card
 from host.clients.hrss import HrssClient
 from host.faults import NotAllowed
@@ -45,7 +46,7 @@ def in_ssse(command: str, answer: str = "9000") -> Explanation:
 
 
 def test_every_declared_command_can_be_explained() -> None:
-    known = (*FORMS.values(), *ON_A_PSAM.values(), *IN_PKI.values())
+    known = (*FORMS.values(), *ON_A_PSAM.values(), *IN_PKI.values(), *IN_BANK.values())
     assert {form.name for form in DECLARED} == {form.name for form in known}
 
 
@@ -61,10 +62,13 @@ def test_any_bytes_at_all_can_be_explained(command: bytes, answer: bytes) -> Non
 
 
 WHERE = {
-    SSSE_NAME: FORMS,
-    PSAM_AID: FORMS | ON_A_PSAM,
-    PKI_NAME: FORMS | IN_PKI,
-    CERTIFICATES_NAME: FORMS | IN_PKI,
+    SSSE_NAME: FORMS.values(),
+    PSAM_AID: (FORMS | ON_A_PSAM).values(),
+    PKI_NAME: (FORMS | IN_PKI).values(),
+    CERTIFICATES_NAME: (FORMS | IN_PKI).values(),
+    PSE_NAME: FORMS.values(),
+    PPSE_NAME: FORMS.values(),
+    DEBIT_AID: ({(form.cla, form.ins): form for form in FORMS.values()} | IN_BANK).values(),
 }
 """What is selected, and which commands there are then."""
 
@@ -73,7 +77,7 @@ WHERE = {
 def test_any_p1p2_and_data_of_a_known_command_can_be_explained(
     choice: st.DataObject, where: bytes, p1p2: int, data: bytes
 ) -> None:
-    form = choice.draw(st.sampled_from(list(WHERE[where].values())))
+    form = choice.draw(st.sampled_from(list(WHERE[where])))
     if isinstance(form.params, Fixed):
         p1p2 = form.params.value
     command = bytes((form.cla, form.ins)) + p1p2.to_bytes(2) + bytes((len(data),)) + data
