@@ -101,12 +101,14 @@ class IssuerHost:
                 return self._said(request, Reason.FORMAT.code, str(error))
             at = self._now() if self._now else request.time
             found = self._proven(request, elements)
-            if isinstance(found, Proven):
+            if isinstance(found, Proven) and found.result is Result.ARQC:
                 return self._answer(request, at, found)
             try:
                 self._known(request, at, None)
             except Refused as refused:
                 return self._said(request, refused.code, str(refused))
+            if isinstance(found, Proven):
+                return self._said(request, Reason.INVALID.code, f"an {found.result.name}")
             wrong = Reason.FORMAT if isinstance(found, WrongElement) else Reason.NOT_GENUINE
             return self._said(request, wrong.code, str(found))
 
@@ -118,8 +120,6 @@ class IssuerHost:
         try:
             seen = self._known(request, at, proven)
             waiting = seen.waiting
-            if proven.result is not Result.ARQC:
-                return self._said(request, Reason.INVALID.code, f"an {proven.result.name}")
             if seen.again and not seen.answered:
                 raise Refused(Reason.SEEN_BEFORE)
             if not seen.answered:
@@ -183,7 +183,8 @@ class IssuerHost:
         return int(seen.card.balance - seen.card.held)
 
     def _change_pin(self, request: AuthorisationRequest, at: datetime, proven: Proven) -> str:
-        """The card's offline PIN becomes the transaction password, which was just found right."""
+        """The card's offline PIN becomes the transaction password, which was just found right
+        (profile choice `pin-change-request`)."""
         self._raise_counter(request, proven)
         pin = read_iso_0(self.bank.pin_keys.pin.decrypt(request.pin_block), request.pan)
         self.scripts.pin(request.pan, request.psn, pin, at, request.reference)

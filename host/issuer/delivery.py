@@ -216,7 +216,8 @@ def cash_balance(idd: Idd | None) -> int | None:
 
 
 def check_room(idd: Idd | None, more: int) -> None:
-    """Raises Refused when a card did not tell its electronic cash, or would have too much of it."""
+    """Raises Refused when a card did not tell its electronic cash, or would have too much of it
+    (profile choice `load-balance`)."""
     balance = cash_balance(idd)
     if balance is None:
         raise Refused(Reason.INVALID)

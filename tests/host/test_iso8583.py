@@ -303,6 +303,11 @@ def test_every_purpose_has_one_type_and_one_code() -> None:
     assert set(Purpose) == set(TRANSACTION_TYPES)
     assert len(Purpose) == len(set(TRANSACTION_TYPES.values()))
     assert list(Purpose) == [purpose_of(processing_code(purpose)) for purpose in Purpose]
+    written = {purpose: code.hex() for purpose, code in TRANSACTION_TYPES.items()}
+    assert ("00", "01", "60", "63") == tuple(
+        written[each]
+        for each in (Purpose.PURCHASE, Purpose.WITHDRAWAL, Purpose.LOAD, Purpose.CASH_LOAD)
+    )
     with pytest.raises(FormatError, match="DE3: no such processing code"):
         purpose_of("990000")
 

@@ -16,9 +16,13 @@ from issuerbench import NOON, OTHER, PAN, IssuerBench
 from apdu.wire.cryptogram import Cvn
 from apdu.wire.pboc.flags import Cvr, Result
 from apdu.wire.perso import Algorithm
+from host.issuer.accounts import Operation
 from host.issuer.authorisation import OPERATIONS, IssuerHost
+from host.issuer.faults import Reason, Refused
+from host.issuer.journal import order
 from host.issuer.keys import IssuerKeys
 from host.issuer.limits import Daily, Limits
+from host.issuer.online import post_online
 from host.issuer.test_keys import TEST_IMKS
 from host.network.authorisation import (
     Issuer,
@@ -201,6 +205,9 @@ def test_accounts_are_in_rmb() -> None:
 def test_only_an_arqc_asks(result: Result) -> None:
     bench = IssuerBench()
     assert "12" == bench.host.authorise(bench.card().request(result=result)).response_code
+    bench.bank.freeze(bench.reference(), PAN, NOON)
+    frozen = bench.host.authorise(bench.card().request(result=result))
+    assert ("62", b"") == (frozen.response_code, frozen.icc)
     assert MONEY == bench.balance()
 
 
@@ -295,6 +302,19 @@ def test_of_many_at_once_one_is_done() -> None:
         thread.join()
     assert ["00"] + ["05"] * 7 == sorted(codes)
     assert MONEY - 1234 == bench.balance()
+
+
+def test_of_two_that_were_both_looked_at_one_is_posted() -> None:
+    bench = IssuerBench()
+    first, second = (
+        order(Operation.PURCHASE, f"{number:012d}", PAN, NOON, "TERM0001", 10, atc=7)
+        for number in (600, 601)
+    )
+    post_online(bench.bank, first, 7)
+    with pytest.raises(Refused) as caught:
+        post_online(bench.bank, second, 7)
+    assert Reason.SEEN_BEFORE is caught.value.reason
+    assert MONEY - 10 == bench.balance()
 
 
 # Passwords

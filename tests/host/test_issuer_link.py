@@ -191,6 +191,7 @@ def test_a_silence_ends_and_a_late_answer_answers_nothing_else() -> None:
         with to(stranger.port, timeout=0.05) as line:
             with pytest.raises(NoAnswer, match=r"no answer of the issuer in 0\.05 seconds"):
                 line.authorise(REQUEST)
+            assert None is line._line
         late.set()
         with to(stranger.port) as line:
             assert line.reverse(REVERSAL).approved

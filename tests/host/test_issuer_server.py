@@ -235,3 +235,12 @@ def test_a_frame_of_another_length_is_not_sent(size: int) -> None:
     here, there = socket.socketpair()
     with here, there, pytest.raises(FrameWrong):
         send_frame(here, bytes(size), WAIT)
+
+
+@pytest.mark.parametrize("length", [0, LONGEST + 1, 0xFFFF])
+def test_a_length_that_no_message_has_is_told_before_anything_is_waited_for(length: int) -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        here.sendall(length.to_bytes(2))
+        with pytest.raises(FrameWrong, match=f"a message of {length} bytes"):
+            receive_frame(there, WAIT, WAIT)
