@@ -30,7 +30,7 @@ from host.terminal.pboc import pay, settle
 from host.terminal.recovery import resolve
 from host.terminal.result import Result
 
-PANS = {"rsa-1152": "6228001234567890129", "sm2": "6228004234567890126"}
+PANS = {"rsa-1152": "6228004302000000015", "sm2": "6228004234567890126"}
 MONEY = 100_000
 
 
