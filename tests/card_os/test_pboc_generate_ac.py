@@ -22,10 +22,12 @@ from testbench import sw
 
 from apdu import dol
 from apdu.crypto.cryptogram import transaction_key, verify_idd
+from apdu.crypto.pinblock import build_iso_2
 from apdu.tlv import parse, tlv
 from apdu.wire.cryptogram import Cvn, TwoAmountsIdd, parse_idd
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
+from apdu.wire.pboc.commands import VERIFY_OFFLINE_PIN
 from apdu.wire.pboc.flags import Ada, Cvr, Result, first_of, second_of
 from apdu.wire.pboc.groups import CONTACT_IAD
 from card_os.apps.pboc.state import CardState, Flag
@@ -76,6 +78,8 @@ def test_a_transaction_online_is_two() -> None:
     assert (ARQC, TC) == (first_of(till.cvr), second_of(till.cvr))
     assert Phase.ONLINE is till.transaction.phase
     assert till.arqc.atc == till.answer.atc
+    # What comes behind is bound to the first one.
+    assert till.arqc.ac == till.transaction.ac
 
 
 @pytest.mark.parametrize("wanted", Result)
@@ -366,6 +370,17 @@ def test_a_card_that_blocks_itself_gives_no_cryptogram_and_declines_from_then_on
         assert 0x9000 == till.begin()
         assert AAC is till.first(TC)
         assert till.cvr & Cvr.PIN_TRIES_EXCEEDED
+
+
+def test_a_pin_that_is_lost_now_is_not_one_that_was_lost_earlier() -> None:
+    chip = in_use({tags.ADA: int(Ada.DECLINE_ON_EARLIER_PIN_TRIES).to_bytes(2)})
+    till = begun(chip)
+    tries = [till.reader.send(VERIFY_OFFLINE_PIN, None, build_iso_2("4321")) for _ in range(3)]
+    assert [0x63C2, 0x63C1, 0x63C0] == [sw(answer) for answer in tries]
+    assert TC is till.first(TC)
+    assert till.cvr & Cvr.PIN_TRIES_EXCEEDED
+    till.begin()
+    assert AAC is till.first(TC)
 
 
 def test_a_counter_at_its_end_stays_there() -> None:

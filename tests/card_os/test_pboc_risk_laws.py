@@ -157,8 +157,14 @@ def test_an_absent_limit_is_not_the_limit_zero() -> None:
     zero = Limits.of({tags.LOWER_LIMIT: b"\0", tags.INTERNATIONAL_CURRENCY_LIMIT: b"\0"})
     assert (None, None) == (NO_LIMITS.lower, NO_LIMITS.international_currency)
     assert (0, 0) == (zero.lower, zero.international_currency)
-    assert first_action(NO_LIMITS, STATE, ASKED, STANDING).result == TC
-    assert first_action(zero, STATE, ASKED, STANDING).result == ARQC
+
+
+@pytest.mark.parametrize("name", ["lower", "international_currency", "international_country"])
+def test_a_limit_of_zero_lets_none_pass(name: str) -> None:
+    own = replace(NO_LIMITS, currency=OWN, country=OWN)
+    abroad = ASKED._replace(currency=OTHER, country=OTHER)
+    assert first_action(own, STATE, abroad, STANDING).result == TC
+    assert first_action(replace(own, **{name: 0}), STATE, abroad, STANDING).result == ARQC
 
 
 def test_limits_are_taken_from_the_elements_that_name_them() -> None:

@@ -204,11 +204,9 @@ def _agree(options: Sent, said: Sent) -> bool:
 def _block(ctx: Context, transaction: Transaction) -> NoReturn:
     """Block the application, for the PIN's tries; no cryptogram is given, so no script is bound to
     this transaction: the next one takes what gives the application back."""
-    session = ctx.session
     with ctx.nvm.atomic():
-        ctx.tree.set_life(session.directory, Life.DEACTIVATED)
-    session.stage = _BLOCKED
-    session.scratch = Transaction(Phase.ENDED, transaction.route)
+        ctx.tree.set_life(ctx.session.directory, Life.DEACTIVATED)
+    ctx.session.scratch = Transaction(Phase.ENDED, transaction.route)
     raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
 
 
