@@ -54,10 +54,15 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 def commands() -> str:
     """Every command: where it is, how it is coded, who may use it, when it exists."""
-    offered: dict[tuple[str, str], tuple[Entry, list[str]]] = {}
-    for application in ROM:
+    offered: dict[tuple[str, ...], tuple[Entry, list[str]]] = {}
+    unfinished = [each.personalisation for each in ROM if each.personalisation]
+    for application in (*ROM, *unfinished):
         for entry in application.commands.entries.values():
-            same = offered.setdefault((entry.form.name, _access(entry)), (entry, []))
+            its_own = entry.life & Stage.PERSONALISATION and not entry.life & Stage.OPERATIONAL
+            if application in unfinished and not its_own:
+                continue
+            key = (entry.form.name, entry.form.spec, _access(entry))
+            same = offered.setdefault(key, (entry, []))
             same[1].append(application.label)
     rows = []
     for entry, where in sorted(offered.values(), key=lambda both: _order(both[0])):
@@ -80,7 +85,7 @@ def commands() -> str:
 
 def _order(entry: Entry) -> tuple[bool, str]:
     """What a card in use answers comes first."""
-    return entry.life == Stage.INITIALISATION, entry.form.name
+    return not entry.life & Stage.OPERATIONAL, entry.form.name
 
 
 def _access(entry: Entry) -> str:
@@ -103,6 +108,8 @@ def _life(life: int) -> str:
     stages = [stage for stage in Stage if life & stage]
     if stages == [Stage.INITIALISATION]:
         return "until the card is sealed"
+    if Stage.OPERATIONAL not in stages:
+        return "until the application is personalised"
     return "always" if Stage.BLOCKED in stages else "not when blocked"
 
 
