@@ -17,8 +17,9 @@ from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.hrss.ssse import HOLDER, ISSUER
 from apdu.wire.iso7816 import SELECT, Selection
 from host.card import Card
+from host.cli.bank_info import BankReport, bank_report
 from host.cli.blank import is_blank_psam, is_unsealed
-from host.cli.names import APPLICATIONS, Shown, condition_words, shown_items
+from host.cli.names import APPLICATIONS, BANK, Shown, condition_words, shown_items
 from host.cli.psam_info import PsamReport, is_psam, psam_report
 from host.cli.text import packed, spaced
 from host.clients.hrss import HrssClient
@@ -72,6 +73,8 @@ class CardReport:
     pin: PinState | None = None
     blank: bool = False
     """Nothing was put on it yet."""
+    bank: BankReport | None = None
+    """None without a bank's application."""
 
     @property
     def social_security_card(self) -> bool:
@@ -80,7 +83,9 @@ class CardReport:
     @property
     def sound(self) -> bool:
         """It is a social security card, and what could be read is what it should be."""
-        return self.social_security_card and not any(each.misspoken for each in self.files)
+        if any(each.misspoken for each in self.files) or (self.bank and self.bank.trouble):
+            return False
+        return self.social_security_card
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -116,6 +121,7 @@ class CardReport:
                 "tries_left": self.pin.tries_left,
                 "words": self.pin.words,
             },
+            "bank": self.bank and self.bank.as_json(),
         }
 
 
@@ -127,7 +133,8 @@ def report(card: Card) -> CardReport | PsamReport:
         if is_psam(card):
             return psam_report(card, atr, reset)
         found = tuple(_presence(card, each) for each in APPLICATIONS)
-        plain = CardReport(atr, reset, found)
+        pays = any(each.found and each.application is BANK for each in found)
+        plain = CardReport(atr, reset, found, bank=bank_report(card) if pays else None)
         if not any(each.found and each.application is SSSE for each in found):
             nothing = not any(each.found for each in found)
             return replace(plain, blank=nothing and is_unsealed(card))

@@ -10,8 +10,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from host.cli.bank_info import BankReport
 from host.cli.info import CardReport, Content, Presence
-from host.cli.names import DIRECTORY_ENGLISH, file_words
+from host.cli.names import BANK, DIRECTORY_ENGLISH, directory_words, file_words
 from host.cli.psam_info import PsamReport
 from host.cli.render import Signs, console, hex_lines, items_table, put
 from host.cli.text import spaced, visible
@@ -61,6 +62,17 @@ def show(report: CardReport | PsamReport) -> None:
         )
     else:
         section("PIN  个人密码", Text(report.pin.words, "bold"))
+    if report.bank is not None:
+        section(directory_words(BANK), *_bank(report.bank))
+
+
+def _bank(report: BankReport) -> list[RenderableType]:
+    parts: list[RenderableType] = [Text(report.state, "bold")]
+    if report.items:
+        parts.append(items_table(report.items))
+    if report.trouble:
+        parts.append(Text(visible(report.trouble), "bold red"))
+    return parts
 
 
 def _facts(report: PsamReport) -> list[RenderableType]:

@@ -17,8 +17,12 @@ from apdu.wire.elements import BY_TAG
 from apdu.wire.fields import Coding
 from apdu.wire.hrss.application import MF_FID
 from apdu.wire.hrss.generations import DIRECTORIES, SSSE
+from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
 from apdu.wire.pboc.application import (
+    CHANNEL_DEK_KEY,
+    CHANNEL_ENC_KEY,
+    CHANNEL_MAC_KEY,
     DEBIT_AID,
     DEBIT_FID,
     DIRECTORY_SFI,
@@ -27,7 +31,7 @@ from apdu.wire.pboc.application import (
     PSE_FID,
     PSE_NAME,
 )
-from apdu.wire.perso import FileKind
+from apdu.wire.perso import FileKind, KeyUsage
 from apdu.wire.pki import (
     CERTIFICATES_FID,
     CERTIFICATES_NAME,
@@ -43,8 +47,18 @@ from host.amounts import yuan
 from host.cli.text import packed, spaced, visible
 
 MF: Final = DfSpec(MF_FID, b"", "MF", "主文件")
-BANK: Final = DfSpec(DEBIT_FID, DEBIT_AID, "debit", "借记应用")
-"""What files it has, each card says by itself."""
+BANK: Final = DfSpec(
+    DEBIT_FID,
+    DEBIT_AID,
+    "debit",
+    "借记应用",
+    keys=(
+        KeySpec("channel ENC", CHANNEL_ENC_KEY, KeyUsage.CHANNEL_ENC),
+        KeySpec("channel MAC", CHANNEL_MAC_KEY, KeyUsage.CHANNEL_MAC),
+        KeySpec("channel DEK", CHANNEL_DEK_KEY, KeyUsage.CHANNEL_DEK),
+    ),
+)
+"""Its files each card tells by itself; its keys are those through which the bank comes in."""
 _LIST: Final = EfSpec(
     0xEF00 | DIRECTORY_SFI, "支付系统目录", "directory", FileKind.LINEAR_VARIABLE, ALWAYS, NEVER
 )
@@ -97,6 +111,7 @@ _TAGS: Final = {
     0x6F: ("FCI template", "文件控制信息"),
     0x84: ("DF name", "专用文件名"),
     0xA5: ("proprietary data", "专用数据"),
+    0x88: ("SFI of the directory", "目录文件SFI"),
     0x50: ("label", "应用标签"),
     0x5A: ("account number", "应用主账号"),
     0x5F24: ("expiry date", "应用失效日期"),

@@ -17,6 +17,7 @@ from host.amounts import yuan
 from host.cli.names import text_words
 from host.cli.text import packed, spaced
 from host.network.purposes import TRANSACTION_TYPES
+from host.terminal.kernel.capks import full_year
 
 Said = tuple[str, str]
 """A value, and what it stands for."""
@@ -24,8 +25,6 @@ RMB_CODE: Final = b"\x01\x56"
 _LONG: Final = 32
 """Bytes of a value beyond which only its beginning is shown: all of it stands in the answer."""
 _BEGINNING: Final = 8
-_LAST_CENTURY: Final = "50"
-"""Years of two digits from this on are of the last century (EMV Book 4 6.7.3)."""
 
 RESULTS: Final = {
     Result.AAC: "AAC, declined 拒绝",
@@ -131,8 +130,8 @@ def _number(value: bytes) -> Said:
 
 def _date(value: bytes) -> Said:
     digits = value.hex()
-    century = "19" if digits >= _LAST_CENTURY else "20"
-    return date.fromisoformat(f"{century}{digits}").isoformat(), ""
+    year = full_year(int(digits[:2]))
+    return date(year, int(digits[2:4]), int(digits[4:])).isoformat(), ""
 
 
 def _time(value: bytes) -> Said:

@@ -91,8 +91,10 @@ class Teller:
         self._print(Text(step.expected, "italic"))
         self._out.print()
         if step.long and not self._every_apdu:
-            self._condensed(exchanges[:-2])
-            exchanges = exchanges[-2:]
+            told = [each for each in exchanges if played.ok and each.name in step.shown]
+            told = told or list(exchanges[-2:])
+            self._condensed([each for each in exchanges if each not in told])
+            exchanges = tuple(told)
         for exchange in exchanges:
             self._exchange(exchange)
         self._verdict(played.ok, played.seen)
@@ -166,7 +168,9 @@ class Teller:
         self._print(Text(f"{len(told)} commands (--all shows them): {words}."))
         self._out.print()
         made = [each.made for each in told if each.made]
-        if made and made == self._made:
+        if not made:
+            return
+        if made == self._made:
             self._print(Text("The same files, PIN and keys as before."))
         else:
             self._made = made
@@ -230,6 +234,8 @@ class ItemsTable:
     items: Sequence[Shown]
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.items:
+            return
         tagged = any(item.tag for item in self.items)
         rows = [
             (

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from apdu.atr import Interface
 from apdu.trace import Exchange
 from apdu.wire.form import CommandForm
 from card_os.world import seeded
@@ -86,6 +87,7 @@ class Stage:
     doubt: PurchaseInDoubt = field(init=False)
     """The purchase of which no answer came."""
     log: list[Explanation] = field(default_factory=list)
+    _chip: Powered = field(init=False)
     _explainers: dict[str, Explainer] = field(
         default_factory=lambda: {"card": Explainer(), "psam": Explainer(psam=True)}
     )
@@ -99,7 +101,8 @@ class Stage:
         """Put a blank card, the same for the same seed, on the desk. Returns its ATR."""
         hear = partial(self._hear, "card")
         unanswered = partial(self._hear, "card", remark="pulled out before it answers")
-        self.slot = Slot(blank_chip(seeded(seed, TEST_DAY)), unanswered)
+        self._chip = blank_chip(seeded(seed, TEST_DAY))
+        self.slot = Slot(self._chip, unanswered)
         self.card = Card(RecordingChannel(self.slot, hear))
         return self.power_up()
 
@@ -107,6 +110,12 @@ class Stage:
         """Reset the card, as a reader does, and return its ATR."""
         self._explainers["card"].reset()
         return self.card.channel.reset()
+
+    def hold_to_reader(self) -> Card:
+        """Take the card out of the slot and hold it to a contactless reader, which resets it."""
+        self._explainers["card"].reset()
+        field = MemoryChannel(self._chip, Interface.CONTACTLESS)
+        return Card(RecordingChannel(field, partial(self._hear, "card")))
 
     def take_psam(self, seed: int) -> Card:
         """Put a PSAM, the same for the same seed, into the second slot."""
@@ -135,6 +144,8 @@ class Step:
     play: Callable[[Stage], str]
     long: bool
     """So many APDUs that people are shown a summary."""
+    shown: tuple[str, ...] = ()
+    """Names of the commands of a long step that are shown all the same; none: the last two."""
 
     @property
     def name(self) -> str:
@@ -148,12 +159,17 @@ class Script(list[Step]):
     """Steps in the order in which they stand in their file."""
 
     def step(
-        self, title: str, chinese: str, expected: str, long: bool = False
+        self,
+        title: str,
+        chinese: str,
+        expected: str,
+        long: bool = False,
+        shown: tuple[str, ...] = (),
     ) -> Callable[[Play], Play]:
         """Add a step: what is decorated plays it."""
 
         def add(play: Play) -> Play:
-            self.append(Step(title, chinese, expected, play, long))
+            self.append(Step(title, chinese, expected, play, long, shown))
             return play
 
         return add

@@ -16,19 +16,19 @@ from apdu.wire.hrss.generations import SSSE
 from apdu.wire.iso7816 import READ_RECORD, RecordRef
 from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.perso import ACTIVATE_FILE
+from host.cli.payment_story import PAYMENT, bank_personalises
 from host.cli.purchase_story import PURCHASE
 from host.cli.stage import Script, Stage, refused, require
 from host.cli.text import spaced
 from host.clients.hrss import HrssClient
 from host.faults import InitialPinInForce, NotAllowed, NotFound, PinBlocked, PinWrong
-from host.issuer.profile import DEFAULT, bank_profile, known_chance
 from host.keys import MemoryKeys
 from host.terminal.hrss import activate, begin_transaction, log_in
 from host.terminal.personalise import personalise
-from host.terminal.personalise_debit import personalise_debit
 
 STORY: Final = Script()
-"""The steps, in the order in which they stand below; where they buy, those of another file."""
+"""The steps, in the order in which they stand below; where they buy or pay, those of other
+files."""
 
 MISTYPED_PIN: Final = "654312"
 CHOSEN_PIN: Final = "318274"
@@ -45,14 +45,7 @@ def issue(stage: Stage) -> str:
     return _issue(stage, stage.seed)
 
 
-@STORY.step(
-    "The bank personalises its application",
-    "银行个人化",
-    "On the sealed card the bank gives its application keys, certificates, limits and records.",
-    long=True,
-)
-def bank_personalises(stage: Stage) -> str:
-    return _bank_personalises(stage)
+STORY.extend(PAYMENT)
 
 
 @STORY.step(
@@ -180,7 +173,7 @@ def forgotten(stage: Stage) -> str:
 @STORY.step("A second card is issued", "再制一卡", "The same holder, another chip.", long=True)
 def issue_second(stage: Stage) -> str:
     made = _issue(stage, stage.seed + 1)
-    _bank_personalises(stage)
+    bank_personalises(stage)
     return made
 
 
@@ -221,12 +214,6 @@ def _issue(stage: Stage, seed: int) -> str:
     seal_again = partial(stage.card.send, ACTIVATE_FILE, None, None)
     refused(NotAllowed, seal_again, SW.CONDITIONS_NOT_SATISFIED)
     return f"made and sealed with {count} commands; ATR {spaced(atr)}"
-
-
-def _bank_personalises(stage: Stage) -> str:
-    groups = bank_profile(DEFAULT).groups(known_chance())
-    personalise_debit(stage.card, groups)
-    return f"{len(groups)} data groups; the application is in use"
 
 
 def _ask_bank(stage: Stage) -> tuple[bytes, bytes]:
