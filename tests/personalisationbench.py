@@ -7,13 +7,28 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+from testbench import select_name
+
 from apdu.crypto.suites import SUITES
 from apdu.wire.globalplatform import STORE_DATA, Level, StoreDataRef
 from apdu.wire.hrss.generations import GENERATIONS
-from apdu.wire.pboc.application import DEBIT_AID
-from apdu.wire.pboc.groups import SECRET, DataGroup
+from apdu.wire.pboc.application import AC_KEY, DEBIT_AID, PIN_REFERENCE
+from apdu.wire.pboc.groups import (
+    CHECK_VALUES,
+    CONTACT_FCI,
+    KEYS,
+    PIN,
+    PIN_LIMIT,
+    SECRET,
+    DataGroup,
+)
+from apdu.wire.perso import Algorithm, KeyUsage, Life
+from card_os.apps.pboc.channel import COUNTER_FID
+from card_os.apps.pboc.groups import group_numbers, read_group
+from card_os.apps.pboc.state import STATE_FID, CardState, load
 from card_os.chip import FLASH_SIZE, Chip
 from card_os.dispatch import Context
+from card_os.files.tree import Directory
 from card_os.nvm import Flash
 from card_os.world import seeded
 from host.card import Card
@@ -126,3 +141,37 @@ class Bank:
             if answer != 0x9000:
                 return answer
         return self.group(*final, last=1)
+
+
+# What the chip made of it
+
+NOT_KEPT = {*KEYS.values(), PIN, PIN_LIMIT}
+"""Groups that become keys and a PIN; no file has them."""
+
+
+def directory(chip: Chip) -> Directory:
+    return context(chip).tree.names[DEBIT_AID]
+
+
+def held(chip: Chip) -> dict[int, bytes | None]:
+    """All groups that the chip keeps as they came."""
+    own = {STATE_FID, COUNTER_FID}
+    found = directory(chip)
+    return {n: read_group(found, n) for n in group_numbers(found) if n not in own}
+
+
+def whole(chip: Chip, name: str = "rsa-1152") -> None:
+    """Assert that the chip has been personalised with all of this profile, and no more."""
+    wanted = profile(name)
+    assert Life.ACTIVATED is directory(chip).life
+    assert {n: v for n, v in wanted.items() if n not in NOT_KEPT} == held(chip)
+    chip.reset()
+    assert wanted[CONTACT_FCI] + b"\x90\x00" == chip.transmit(select_name(DEBIT_AID))
+    pin = context(chip).pin(PIN_REFERENCE)
+    assert wanted[PIN_LIMIT][-1] == pin.counter.left == pin.counter.limit
+    assert wanted[PIN] == pin.initial
+    for algorithm in Algorithm:
+        if KEYS.get(algorithm) in wanted:
+            key = context(chip).key(AC_KEY, KeyUsage.CRYPTOGRAM, algorithm)
+            assert wanted[CHECK_VALUES[algorithm]][:3] == key.cipher.check_value()
+    assert CardState() == load(directory(chip))

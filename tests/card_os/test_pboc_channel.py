@@ -26,6 +26,7 @@ from apdu.wire.pboc.application import (
     DEBIT_AID,
 )
 from apdu.wire.perso import Algorithm, KeyUsage
+from card_os.access import NOTHING_PROVEN
 from card_os.apps.pboc.channel import COUNTER_FID
 from card_os.chip import Chip
 from host.card import Card, command_of
@@ -190,6 +191,7 @@ def test_selecting_reset_and_a_new_beginning_close_a_channel(protocol: str, ends
     bank = Bank(chip)
     if ends == "INITIALIZE UPDATE":
         chip.transmit(BEGIN)
+        assert NOTHING_PROVEN == context(chip).session.status
     else:
         if ends == "reset":
             chip.reset()

@@ -253,6 +253,81 @@ def test_9f10_says_who_made_it_and_what_it_tells(told: OneAmount | TwoAmounts | 
             assert told == (found.idd.kind if found.idd else None)
 
 
+amounts = st.none() | st.integers(0, 10**12 - 1)
+bytes_of_limits = st.none() | st.integers(0, 0xFF)
+
+
+@given(st.lists(bytes_of_limits, min_size=6, max_size=6), st.lists(amounts, min_size=3, max_size=3))
+@settings(max_examples=15)
+def test_a_limit_stands_under_its_tag_or_not_at_all(
+    numbers: list[int | None], sums: list[int | None]
+) -> None:
+    base = data_of("rsa-1152")
+    risk = replace(
+        base.risk,
+        terminal_lower_limit=numbers[0],
+        terminal_upper_limit=numbers[1],
+        lower_limit=numbers[2],
+        upper_limit=numbers[3],
+        international_currency_limit=numbers[4],
+        international_country_limit=numbers[5],
+        amount_limit=sums[0],
+        amount_upper_limit=sums[1],
+        dual_limit=sums[2],
+    )
+    made = prepared(replace(base, risk=risk))
+    found = {tag: value for n in groups.PARAMETERS for tag, value in items(made[n]).items()}
+    found |= items(items(made[0x0401])[tags.RECORD_TEMPLATE])
+    limits = (0x9F14, 0x9F23, 0x9F58, 0x9F59, 0x9F53, 0x9F72)
+    for tag, value in zip(limits, numbers, strict=True):
+        assert found.get(tag) == (None if value is None else bytes((value,)))
+    for tag, amount in zip((0x9F54, 0x9F5C, 0x9F75), sums, strict=True):
+        assert found.get(tag) == (None if amount is None else bytes.fromhex(f"{amount:012d}"))
+
+
+def test_every_parameter_stands_under_its_tag() -> None:
+    base = data_of("sm2")
+    assert base.cash is not None
+    assert base.contactless is not None
+    second = SecondCash("840", 11, 66, 55, 44, 33)
+    data = replace(
+        base,
+        cash=replace(
+            base.cash,
+            balance=1,
+            balance_limit=4,
+            single_limit=3,
+            reset_threshold=2,
+            second=second,
+        ),
+        contactless=replace(base.contactless, cvm_limit=7, qualifiers=b"\x10\x00"),
+        risk=replace(
+            base.risk,
+            default_action=b"\x12\x34",
+            issuer_authentication_mandatory=False,
+            second_currency="840",
+            conversion_factor=bytes.fromhex("20000725"),
+        ),
+    )
+    made = prepared(data)
+    found = {tag: value for n in groups.PARAMETERS for tag, value in items(made[n]).items()}
+    for tag, amount in (
+        *((0x9F79, 1), (0x9F6D, 2), (0x9F78, 3), (0x9F77, 4), (0x9F6B, 7)),
+        *((0xDF79, 11), (0xDF72, 33), (0xDF76, 44), (0xDF78, 55), (0xDF77, 66)),
+    ):
+        assert bytes.fromhex(f"{amount:012d}") == found[tag]
+    for tag, value in (
+        *((0x9F51, "0156"), (0x9F57, "0156"), (0x9F52, "1234"), (0x9F56, "00")),
+        *((0x9F76, "0840"), (0x9F73, "20000725"), (0xDF71, "0840"), (0x9F68, "89109000")),
+        *((0x9F6C, "1000"), (0x9F36, "0000"), (0x9F13, "0000"), (0x5F34, "01")),
+    ):
+        assert value == found[tag].hex()
+    assert (
+        items(made[0x0101])[tags.RECORD_TEMPLATE][2 : 2 + len(found[tags.TRACK_2])]
+        == (found[tags.TRACK_2])
+    )
+
+
 def test_the_same_bytes_of_chance_make_the_same_card() -> None:
     data = data_of("sm2")
     assert prepare(data, known_chance()) == prepare(data, known_chance())
