@@ -7,11 +7,13 @@ amounts are 6 bytes of packed BCD. Inputs of JR/T 0025.5 annex E; those of VIS b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
 from apdu.errors import FormatError
 from apdu.wire.fields import choice, const, fixed, raw, rest, uint, wire
+from apdu.wire.pboc import tags
 from apdu.wire.record import Record, record
 
 
@@ -73,6 +75,27 @@ class Cvn17Input(Record):
     unpredictable: bytes = wire(raw(4))  # 9F37
     atc: bytes = wire(raw(2))  # 9F36
     cvr: bytes = wire(raw(1))  # byte 5 of 9F10: the first of the three that tell results
+
+
+TERMINAL_PART: Final[Mapping[Cvn, Mapping[int, int]]] = {
+    Cvn.CVN_01: {
+        tags.AMOUNT: 6,
+        tags.OTHER_AMOUNT: 6,
+        tags.TERMINAL_COUNTRY: 2,
+        tags.TVR: 5,
+        tags.CURRENCY: 2,
+        tags.DATE: 3,
+        tags.TRANSACTION_TYPE: 1,
+        tags.UNPREDICTABLE_NUMBER: 4,
+    },
+    Cvn.CVN_17: {tags.AMOUNT: 6, tags.UNPREDICTABLE_NUMBER: 4},
+}
+"""What the terminal has a part in, of PBOC's inputs: tags in their order, and bytes."""
+CARD_PART: Final[Mapping[Cvn, tuple[int, ...]]] = {
+    Cvn.CVN_01: (tags.AIP, tags.ATC),
+    Cvn.CVN_17: (tags.ATC,),
+}
+"""What stands behind it; then CVN 01 has the CVR, CVN 17 the first byte of its results."""
 
 
 @record

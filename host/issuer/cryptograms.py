@@ -17,26 +17,15 @@ from apdu.crypto.cryptogram import arpc, cryptogram, suite_of, transaction_key, 
 from apdu.crypto.derive import pboc_session_key
 from apdu.crypto.suite import BlockKey
 from apdu.errors import FormatError
-from apdu.wire.cryptogram import Cvn, Idd, IssuerApplicationData
+from apdu.wire.cryptogram import CARD_PART, TERMINAL_PART, Cvn, Idd, IssuerApplicationData
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Result
 from apdu.wire.perso import Algorithm
 from host.issuer.keys import CardKeys, IssuerKeys
 from host.network.elements55 import WrongElement, needed
 
-_CVN_01: Final = (
-    tags.AMOUNT,
-    tags.OTHER_AMOUNT,
-    tags.TERMINAL_COUNTRY,
-    tags.TVR,
-    tags.CURRENCY,
-    tags.DATE,
-    tags.TRANSACTION_TYPE,
-    tags.UNPREDICTABLE_NUMBER,
-    tags.AIP,
-    tags.ATC,
-)
-_CVN_17: Final = (tags.AMOUNT, tags.UNPREDICTABLE_NUMBER, tags.ATC)
+_SIGNED: Final = {cvn: (*part, *CARD_PART[cvn]) for cvn, part in TERMINAL_PART.items()}
+"""The elements of an input, but for what 9F10 has of it."""
 _CVR: Final = slice(3, 7)
 """Where 9F10 has the CVR, with its length byte."""
 _NOT_REQUESTED: Final = int(Result.ARQC)
@@ -119,9 +108,8 @@ def _idd(told: IssuerApplicationData) -> Idd | None:
 
 def _input(cvn: Cvn, iad: bytes, elements: Mapping[int, bytes]) -> bytes:
     """What the cryptogram is over; `apdu.wire.cryptogram` declares both layouts."""
-    if cvn is Cvn.CVN_01:
-        return b"".join([needed(elements, tag) for tag in _CVN_01]) + iad[_CVR]
-    return b"".join([needed(elements, tag) for tag in _CVN_17]) + iad[4:5]
+    told = iad[_CVR] if cvn is Cvn.CVN_01 else iad[4:5]
+    return b"".join([needed(elements, tag) for tag in _SIGNED[cvn]]) + told
 
 
 def _result(cvr: int, cid: bytes | None) -> Result:

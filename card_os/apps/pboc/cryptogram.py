@@ -15,8 +15,7 @@ from apdu.crypto.derive import pboc_session_key
 from apdu.crypto.suite import BlockKey
 from apdu.errors import StatusError
 from apdu.sw import SW
-from apdu.wire.cryptogram import Cvn, OneAmount, TwoAmounts
-from apdu.wire.pboc import tags
+from apdu.wire.cryptogram import TERMINAL_PART, Cvn, OneAmount, TwoAmounts
 from apdu.wire.pboc.application import AC_KEY, ENC_KEY, MAC_KEY
 from apdu.wire.perso import KeyUsage
 from card_os.apps.pboc.profile import DataList, Profile, Route, Selection
@@ -28,20 +27,9 @@ _USAGE: Final = {
     MAC_KEY: KeyUsage.SCRIPT_MAC,
     ENC_KEY: KeyUsage.SCRIPT_ENCIPHERMENT,
 }
-TERMINAL_DATA: Final = Selection(
-    {
-        tags.AMOUNT: 6,
-        tags.OTHER_AMOUNT: 6,
-        tags.TERMINAL_COUNTRY: 2,
-        tags.TVR: 5,
-        tags.CURRENCY: 2,
-        tags.DATE: 3,
-        tags.TRANSACTION_TYPE: 1,
-        tags.UNPREDICTABLE_NUMBER: 4,
-    }
-)
+TERMINAL_DATA: Final = Selection(TERMINAL_PART[Cvn.CVN_01])
 """What the terminal has a part in, of the input of CVN 01: 29 bytes."""
-_CVN_17_DATA: Final = Selection({tags.AMOUNT: 6, tags.UNPREDICTABLE_NUMBER: 4})
+_CVN_17_DATA: Final = Selection(TERMINAL_PART[Cvn.CVN_17])
 _NUMBER_AT: Final = 25
 """Where the unpredictable number stands in the 29 bytes."""
 _CVN_01: Final = int(Cvn.CVN_01)
