@@ -24,6 +24,7 @@ CASES = [
 PLUMBING = {
     "suite.ecb",
     "suite.zero_cbc",
+    "suite.builder",
     "certified.numbered",
     "certified.check_combined",
     "oda_input.check_unpredictable_number",

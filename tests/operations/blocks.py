@@ -55,6 +55,11 @@ def _mac(suite: str, key: str, data: str, padding: str = "method 2") -> dict[str
     return {"mac": upper(found), "mac4": upper(found[:4])}
 
 
+def _mac_once(suite: str, key: str, data: str) -> dict[str, Any]:
+    made = BY_NAME[suite].mac_once(bytes.fromhex(key), bytes.fromhex(data))
+    return {"mac": upper(made)}
+
+
 def _cbc_mac(
     suite: str, key: str, data: str, padding: str = "method 2", iv: str = "", last: str = ""
 ) -> dict[str, Any]:
@@ -98,6 +103,7 @@ OPERATIONS: dict[str, Operation] = {
     "suite.BlockKey.cbc_mac": _cbc_mac,
     "suite.BlockKey.check_value": _check_value,
     "suite.Suite.once": _once,
+    "suite.Suite.mac_once": _mac_once,
     "suite.BlockKey.folded": lambda suite, key: {
         "check": upper(key_of(suite, key).folded().check_value())
     },

@@ -208,6 +208,14 @@ def _sign_dynamic(
     return found
 
 
+def _sign_combined(
+    icc: dict[str, str], number: str, cid: int, ac: str, transaction: str, terminal: str
+) -> dict[str, Any]:
+    signer = private(icc)
+    said = unhex(number), cid, unhex(ac), unhex(transaction)
+    return _signature(signer, oda_sign.sign_combined(signer, *said, unhex(terminal), chance))
+
+
 OPERATIONS: dict[str, Operation] = {
     "rsa.RsaPublicKey.recover": _recover,
     "rsa.crt_parts": _crt_parts,
@@ -230,4 +238,5 @@ OPERATIONS: dict[str, Operation] = {
     "oda_sign.sign_icc": _sign_icc,
     "oda_sign.sign_static": _sign_static,
     "oda_sign.sign_dynamic": _sign_dynamic,
+    "oda_sign.sign_combined": _sign_combined,
 }

@@ -114,6 +114,14 @@ def _sign_dynamic(
     return {"tag_9f4b": upper(gmcert_sign.sign_dynamic(icc, said, unhex(terminal), drawn(k)))}
 
 
+def _sign_combined(
+    icc_private_key: str, number: str, cid: int, ac: str, transaction: str, terminal: str, k: str
+) -> dict[str, Any]:
+    said = unhex(number), cid, unhex(ac), unhex(transaction), unhex(terminal)
+    made = gmcert_sign.sign_combined(private(icc_private_key), *said, drawn(k))
+    return {"tag_9f4b": upper(made)}
+
+
 OPERATIONS = {
     "gmcert.CaKey.verify": _ca_verify,
     "gmcert.issuer_key": _issuer_key,
@@ -127,4 +135,5 @@ OPERATIONS = {
     "gmcert_sign.sign_icc": _sign_icc,
     "gmcert_sign.sign_static": _sign_static,
     "gmcert_sign.sign_dynamic": _sign_dynamic,
+    "gmcert_sign.sign_combined": _sign_combined,
 }
