@@ -9,9 +9,8 @@ from threading import Event
 
 import click
 
-from host.cli.banks import issuer_keys, opened_bank
+from host.cli.banks import reached
 from host.cli.text import say_json
-from host.issuer.authorisation import IssuerHost
 from host.network.server import LOOPBACK
 from host.network.server import serve as listen
 
@@ -19,7 +18,7 @@ from host.network.server import serve as listen
 def serve(bank: str | None, port: int, as_json: bool) -> None:
     """Serve until Ctrl-C or SIGTERM; what is being answered is answered to its end.
 
-    Raises OSError for a port in use, and what `opened_bank` raises.
+    Raises OSError for a port in use, and what `reached` raises.
     """
     told = Event()
     before = {
@@ -27,7 +26,7 @@ def serve(bank: str | None, port: int, as_json: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        with opened_bank(bank) as found, listen(IssuerHost(found, issuer_keys()), port=port) as at:
+        with reached(bank, None) as issuer, listen(issuer, port=port) as at:
             if as_json:
                 say_json({"host": LOOPBACK, "port": at.port})
             else:

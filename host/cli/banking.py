@@ -15,10 +15,10 @@ import click
 from apdu.command import CommandAPDU
 from apdu.crypto.pinblock import build_iso_0
 from host.card import Card
+from host.cli import orders
 from host.cli.asking import needed_secret, new_secret
 from host.cli.banks import issuer_keys, opened_bank
 from host.cli.holdings import bank_card
-from host.cli.orders import new_order, new_reference, now
 from host.cli.yuan import with_yuan
 from host.issuer.accounts import Posted, Statement
 from host.issuer.bank import Bank
@@ -91,7 +91,12 @@ def open_account(place: Place) -> Done:
         if _is_known(bank, face.pan):
             raise click.ClickException(f"the card {face.pan} has an account already.")
         posted = bank.open(
-            new_reference(), face.pan, face.psn, face.holder or "?", now(), face.expires
+            orders.new_reference(),
+            face.pan,
+            face.psn,
+            face.holder or "?",
+            orders.now(),
+            face.expires,
         )
     return Done(
         posted,
@@ -106,7 +111,7 @@ def activate(place: Place) -> Done:
     """激活: the holder sets the transaction password; a card that was made to wait for this is
     set free at the counter."""
     with _bank_and_pan(place) as (bank, pan, face):
-        posted = bank.activate(new_reference(), pan, new_secret(PASSWORD), now())
+        posted = bank.activate(orders.new_reference(), pan, new_secret(PASSWORD), orders.now())
         remark = ""
         if face is not None and face.blocked:
             _give(place, application_unblock())
@@ -117,7 +122,7 @@ def activate(place: Place) -> Done:
 def deposit(place: Place, amount: int, reference: str | None) -> Done:
     """存款."""
     with _bank_and_pan(place) as (bank, pan, _):
-        posted = bank.deposit(reference or new_reference(), pan, amount, now())
+        posted = bank.deposit(reference or orders.new_reference(), pan, amount, orders.now())
     return Done(posted, pan, "deposited", "存款")
 
 
@@ -125,7 +130,7 @@ def withdraw(place: Place, amount: int, reference: str | None) -> Done:
     """取款, with the transaction password."""
     with _bank_and_pan(place) as (bank, pan, _):
         known = _proven(bank, pan, reference)
-        posted = bank.withdraw(known, pan, amount, now())
+        posted = bank.withdraw(known, pan, amount, orders.now())
     return Done(posted, pan, "withdrawn", "取款")
 
 
@@ -133,13 +138,13 @@ def transfer(place: Place, amount: int, target: str, reference: str | None) -> D
     """转账, with the transaction password."""
     with _bank_and_pan(place) as (bank, pan, _):
         known = _proven(bank, pan, reference)
-        posted = bank.transfer(known, pan, target, amount, now())
+        posted = bank.transfer(known, pan, target, amount, orders.now())
     return Done(posted, pan, f"transferred to {target}", "转账")
 
 
 def statement(place: Place, since: date | None, until: date | None) -> Statement:
     """对账单, the last 30 days unless other ones are given."""
-    last = until or now().date()
+    last = until or orders.now().date()
     with _bank_and_pan(place) as (bank, pan, _):
         return bank.statement(pan, since or last - _DAYS, last)
 
@@ -161,7 +166,7 @@ def send(place: Place, word: str) -> str:
     from host.issuer.delivery import Delivery
 
     with _bank_and_pan(place) as (bank, pan, _):
-        number = Delivery(bank, issuer_keys()).commands(pan, [command], now())
+        number = Delivery(bank, issuer_keys()).commands(pan, [command], orders.now())
     return f"script {number:08X} waits, and goes to the card when it is next online in a slot"
 
 
@@ -187,7 +192,7 @@ def _give(place: Place, command: CommandAPDU) -> None:
 
 
 def _give_to(card: Card, command: CommandAPDU) -> None:
-    give(card, [command], issuer_keys(), load_config(), new_order(0, Purpose.BALANCE))
+    give(card, [command], issuer_keys(), load_config(), orders.new_order(0, Purpose.BALANCE))
 
 
 def _is_known(bank: Bank, pan: str) -> bool:
@@ -208,4 +213,4 @@ def _proven(bank: Bank, pan: str, reference: str | None) -> str:
     bank.account(pan)
     block = bank.pin_keys.pin.encrypt(build_iso_0(needed_secret(PASSWORD), pan))
     bank.verify_pin(pan, block)
-    return reference or new_reference()
+    return reference or orders.new_reference()

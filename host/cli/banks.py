@@ -48,13 +48,20 @@ def opened_bank(bank: str | None, *, new: bool = False) -> Iterator[Bank]:
     for them is not installed.
     """
     from host.issuer.bank import Bank
+    from host.issuer.faults import BankUnavailable
 
     if not new and not is_there(bank):
         raise click.UsageError(
             f"--bank {visible(bank or DEFAULT)}: there are no such books;"
             " `sscard bank open --card CARD.img` begins them."
         )
-    found = Bank(bank or DEFAULT)
+    place = bank or DEFAULT
+    try:
+        found = Bank(place)
+    except BankUnavailable as error:
+        # A URL may have a password in it, so it is not repeated.
+        name = "a database" if "://" in place else visible(place)
+        raise BankUnavailable(f"--bank {name}: {error}") from None
     try:
         yield found
     finally:
@@ -65,9 +72,9 @@ def opened_bank(bank: str | None, *, new: bool = False) -> Iterator[Bank]:
 def reached(bank: str | None, host: str | None) -> Iterator[Issuer]:
     """The issuer in this process over these books, or at HOST:PORT."""
     if host is None:
-        from host.issuer.authorisation import IssuerHost
-
         with opened_bank(bank) as found:
+            from host.issuer.authorisation import IssuerHost
+
             yield IssuerHost(found, issuer_keys())
         return
     if bank is not None:

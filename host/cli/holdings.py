@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from apdu.errors import FormatError
+from apdu.wire.iso7816 import SELECT, Selection
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import SIZE, amount_of
 from apdu.wire.pboc.application import DEBIT_AID
@@ -180,9 +181,11 @@ def bank_card(path: Path | None, reader: str | None) -> Iterator[Card]:
     with opened(path, reader) as channel:
         card = Card(channel)
         try:
-            PbocClient(card).select(DEBIT_AID)
+            reply = card.ask(SELECT, Selection(), DEBIT_AID)
         except NotFound:
             raise CardFault("this card has no bank's application (借记应用)") from None
+        if not reply.data:
+            raise CardFault("the bank has not personalised its application (借记应用) yet")
         yield card
 
 

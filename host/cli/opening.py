@@ -32,6 +32,12 @@ def card_options(verb: F) -> F:
     return image(reader(verb))
 
 
+def check_one(card: Path | None, reader: str | None) -> None:
+    """A usage error unless exactly one of the two is given."""
+    if (card is None) == (reader is None):
+        raise click.UsageError("Give either --card CARD.img or --reader NAME.")
+
+
 @contextmanager
 def opened(
     card: Path | None, reader: str | None, *, contactless: bool = False
@@ -42,8 +48,7 @@ def opened(
     kind decides. Raises UsageError unless exactly one of the two is given, ImageError for an
     image that cannot be used, a CardFault for a reader.
     """
-    if (card is None) == (reader is None):
-        raise click.UsageError("Give either --card CARD.img or --reader NAME.")
+    check_one(card, reader)
     if card is not None:
         with _image(card, contactless) as channel:
             yield channel

@@ -2,7 +2,7 @@
 """What a terminal still owes the issuer: advices of offline approvals, and reversals.
 
 Each is a file of its own in a directory, so that processes do not get into each other's way: made
-whole or not at all, gone once the issuer answered, and told twice is as told once.
+whole or not at all, gone once the issuer took it, and told twice is as told once.
 """
 
 from __future__ import annotations
@@ -11,18 +11,37 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from apdu.errors import FormatError
-from host.network.authorisation import AuthorisationRequest, EntryMode, Issuer, Purpose, Reversal
-from host.terminal.kernel.reversal import Message, deliver
+from host.network.authorisation import (
+    AuthorisationRequest,
+    AuthorisationResponse,
+    EntryMode,
+    Issuer,
+    NoAnswer,
+    Purpose,
+    Reversal,
+)
+from host.terminal.kernel.reversal import Message
 
 DEFAULT: Final = Path("outbox")
-_SUFFIX: Final = ".json"
+_SUFFIX, _REFUSED = ".json", ".refused"
 _KINDS: Final[dict[str, type[Message]]] = {"advice": AuthorisationRequest, "reversal": Reversal}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many messages the issuer took, and how many it refused."""
+
+    taken: int = 0
+    refused: int = 0
+
+
+NOTHING_TOLD: Final = Told()
 
 
 class Outbox:
@@ -45,22 +64,29 @@ class Outbox:
                 os.fsync(file.fileno())
             begun.replace(path)
 
-    def tell(self, issuer: Issuer) -> int:
-        """Tell the issuer, the oldest first, until one gets no answer; how many were told.
+    def tell(self, issuer: Issuer) -> Told:
+        """Tell the issuer, the oldest first, until one gets no answer.
 
-        Raises FormatError naming a file that holds no message.
+        What the issuer refuses is not sent again, but stays there, called `.refused`. Raises
+        FormatError naming a file that holds no message.
         """
-        told = 0
+        told = refused = 0
         for path in self.waiting():
             try:
                 message = _read(path)
+                approved = _answer(issuer, message).approved
             except FileNotFoundError:  # another process has told it
                 continue
-            if deliver([message], issuer):
+            except NoAnswer:
                 break
-            path.unlink(missing_ok=True)
-            told += 1
-        return told
+            if approved:
+                path.unlink(missing_ok=True)
+                told += 1
+            else:
+                with suppress(FileNotFoundError):
+                    path.replace(path.with_suffix(_REFUSED))
+                refused += 1
+        return Told(told, refused)
 
     def waiting(self) -> list[Path]:
         """The messages that wait, the oldest first."""
@@ -69,6 +95,10 @@ class Outbox:
             with suppress(FileNotFoundError):
                 found.append((path.stat().st_mtime_ns, path))
         return [path for _, path in sorted(found)]
+
+
+def _answer(issuer: Issuer, message: Message) -> AuthorisationResponse:
+    return issuer.reverse(message) if isinstance(message, Reversal) else issuer.advise(message)
 
 
 def _written(message: Message) -> dict[str, Any]:

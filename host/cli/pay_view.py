@@ -39,8 +39,9 @@ def show(paid: Paid) -> None:
     _heading(out, "Decisions  交易过程")
     _trail(out, result.trail)
     out.print()
-    _bits(out, "TVR  终端验证结果", Tvr, result.tvr, 5)
-    _bits(out, "TSI  交易状态信息", Tsi, result.tsi, 2)
+    if result.pan:
+        _bits(out, "TVR  终端验证结果", Tvr, result.tvr, 5)
+        _bits(out, "TSI  交易状态信息", Tsi, result.tsi, 2)
     if result.cryptogram:
         _bits(out, "CVR  卡片验证结果", Cvr, result.cvr, 3, _numbers(result.cvr))
     if result.ctq is not None:
@@ -92,8 +93,13 @@ def _facts(paid: Paid) -> Iterator[Shown]:
     for each in parse_script_results(result.script_results):
         became = each.outcome.name.lower().replace("_", " ")
         yield Shown("", "script", "发卡行脚本", packed(each.identifier), became)
-    if paid.told:
-        yield Shown("", "told the issuer first", "补送", f"{paid.told} earlier messages")
+    for english, chinese, count in (
+        ("told the issuer first", "补送", paid.told.taken),
+        ("refused by the issuer", "补送被拒", paid.told.refused),
+    ):
+        if count:
+            several = "messages" if count > 1 else "message"
+            yield Shown("", english, chinese, f"{count} earlier {several}")
     if paid.kept:
         yield Shown("", "owed to the issuer", "待送", f"{paid.kept} message, kept for later")
 

@@ -13,17 +13,18 @@ import click
 
 from apdu.errors import FormatError
 from apdu.trace import Exchange, write
-from apdu.wire.pboc.flags import Ctq, Cvr, TerminalCapabilities, Tsi, Ttq, Tvr
+from apdu.wire.pboc.flags import Ctq, Cvr, TerminalCapabilities, Tsi, Ttq, Tvr, scripts_of
+from apdu.wire.pboc.flags import Result as Kind
 from apdu.wire.pboc.meanings import spelled_out
 from host.card import Card
 from host.channel import Channel
 from host.channel.trace import RecordingChannel
 from host.cli.asking import HolderHere
 from host.cli.banks import reached
-from host.cli.opening import opened
+from host.cli.opening import check_one, opened
 from host.cli.orders import new_order
 from host.cli.outbox import DEFAULT as OUTBOX
-from host.cli.outbox import Outbox
+from host.cli.outbox import NOTHING_TOLD, Outbox, Told
 from host.cli.text import visible
 from host.cli.yuan import with_yuan
 from host.issuer.passwords import published_pin_keys
@@ -65,8 +66,8 @@ class Paid:
     """What came of it, and what the terminal told the issuer besides."""
 
     result: Result
-    told: int = 0
-    """Messages of earlier transactions that the issuer was told first."""
+    told: Told = NOTHING_TOLD
+    """Messages of earlier transactions, of which the issuer was told first."""
     kept: int = 0
     """Messages of this one that are kept for later."""
 
@@ -87,10 +88,11 @@ class Paid:
         found = result.as_json() | {
             "tvr": bits_as_json(Tvr, result.tvr, 5),
             "tsi": bits_as_json(Tsi, result.tsi, 2),
-            "cvr": bits_as_json(Cvr, result.cvr, 3),
+            "cvr": bits_as_json(Cvr, result.cvr, 3) | _numbers(result.cvr),
             "ctq": None if result.ctq is None else bits_as_json(Ctq, result.ctq, 2),
             "electronic_cash_after": self.cash_after,
-            "told_before": self.told,
+            "told_before": self.told.taken,
+            "refused_before": self.told.refused,
             "kept_for_later": self.kept,
         }
         found["paid_with_electronic_cash"] = found.pop("electronic_cash")
@@ -107,6 +109,15 @@ def bits_as_json(kind: Any, value: int, size: int) -> dict[str, Any]:
     }
 
 
+def _numbers(cvr: int) -> dict[str, Any]:
+    """The fields of the CVR that are numbers; null where they say nothing."""
+    first, second = (_NAMES.get(cvr >> at & 3) for at in (20, 22))
+    return {"first": first, "second": second, "scripts": scripts_of(cvr)}
+
+
+_NAMES: Final = {int(each): each.name for each in Kind}
+
+
 def transact(desk: Desk, amount: int, purpose: Purpose) -> Paid:
     """Make the transaction. `amount` in fen.
 
@@ -114,13 +125,14 @@ def transact(desk: Desk, amount: int, purpose: Purpose) -> Paid:
     go together, what `opened` and `reached` raise, and OSError for a trace or an outbox that
     cannot be written.
     """
+    check_one(desk.card, desk.reader)
     config = _terminal(desk)
     outbox = Outbox(desk.outbox or OUTBOX)
     with ExitStack() as stack:
         issuer = None if desk.offline else stack.enter_context(reached(desk.bank, desk.host))
         channel = stack.enter_context(opened(desk.card, desk.reader, contactless=desk.contactless))
         channel = stack.enter_context(_traced(channel, desk.trace))
-        told = outbox.tell(issuer) if issuer is not None else 0
+        told = outbox.tell(issuer) if issuer is not None else NOTHING_TOLD
         result = _made(desk, Card(channel), amount, purpose, config, issuer)
         # What is in doubt must not be told: the card has to say first what it did.
         kept = () if result.doubt else result.outstanding

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-
 _SHAPE: Final = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
