@@ -233,6 +233,9 @@ OPERATIONS: dict[str, Operation] = {
     "certified.IssuerKey.fits": _fits,
     "oda_input.fdda_data": _fdda_data,
     "oda_input.transaction_data": _transaction_data,
+    "oda_input.certificate_hash": lambda data: {
+        "out": upper(oda_input.certificate_hash(unhex(data)))
+    },
     "oda_input.transaction_hash": _transaction_hash,
     "oda_sign.sign_issuer": _sign_issuer,
     "oda_sign.sign_icc": _sign_icc,
