@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from click.testing import Result
 from commandline import sscard
 
 from card_os import image
@@ -87,6 +86,12 @@ class Desk:
         assert isinstance(found, int)
         return found
 
+    def pan(self, card: Path) -> str:
+        """The whole number of the card's account."""
+        found = self.said("bank", "statement", "--card", card)["pan"]
+        assert isinstance(found, str)
+        return found
+
     def account(self, pan: str) -> AccountView:
         """How the account stands in the books, which are found to be in order."""
         bank = Bank(str(self.directory / "bank.db"))
@@ -115,7 +120,3 @@ def on_a_fixed_day(directory: Path, patch: pytest.MonkeyPatch) -> Desk:
 def steps(said: dict[str, Any], step: str) -> list[tuple[str, str]]:
     """What was decided in a step of the trail, and why."""
     return [(each["outcome"], each["why"]) for each in said["trail"] if each["step"] == step]
-
-
-def lines(result: Result) -> list[str]:
-    return [line.rstrip() for line in result.stdout.splitlines()]

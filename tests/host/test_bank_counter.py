@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from commandline import ROOT, sscard
-from deskbench import PASSWORD, Desk, on_a_fixed_day
+from deskbench import Desk, on_a_fixed_day
 from paymentbench import payment_chip
 
 from apdu.wire.pboc import tags
@@ -35,9 +35,6 @@ from host.terminal.card_face import card_face
 from host.terminal.kernel.config_file import load_config
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import Outcome
-
-RSA, SM2 = "rsa-1152", "sm2"
-TWICE = f"{PASSWORD}\n{PASSWORD}\n"
 
 
 @pytest.fixture
@@ -66,7 +63,7 @@ def test_a_card_of_another_bank_is_not_genuine() -> None:
     assert not card_face(wanted(chip)).blocked
 
 
-@pytest.mark.parametrize("profile", [RSA, SM2])
+@pytest.mark.parametrize("profile", ["rsa-1152", "sm2"])
 def test_a_card_on_which_nothing_is_blocked_takes_nothing_at_the_counter(profile: str) -> None:
     chip = issue_test_card(bank=profile)
     order = new_order(0, Purpose.BALANCE)
@@ -167,7 +164,7 @@ def sscard_process(directory: Path, *words: object) -> subprocess.Popen[bytes]:
 
 
 def test_two_processes_at_once_lose_no_money(desk: Desk) -> None:
-    pan = desk.said("bank", "statement", "--card", desk.card())["pan"]
+    pan = desk.pan(desk.card())
     words = ("bank", "deposit", "--account", pan, "--amount", "1", "--json")
     running = [sscard_process(desk.directory, *words) for _ in range(2)]
     assert [0, 0] == [each.wait() for each in running]

@@ -14,7 +14,6 @@ from paymentbench import payment_chip
 from apdu.wire.pboc import tags
 from host.issuer.accounts import State
 
-RSA, SM2 = "rsa-1152", "sm2"
 TWICE = f"{PASSWORD}\n{PASSWORD}\n"
 
 
@@ -109,8 +108,8 @@ def test_a_card_that_was_made_to_wait_is_set_free_when_its_account_is_activated(
 
 def test_money_moves_and_the_statement_tells_it(desk: Desk) -> None:
     card = desk.card()
-    other = desk.card(SM2, "1", "other.img")
-    target = desk.said("bank", "statement", "--card", other)["pan"]
+    other = desk.card("sm2", "1", "other.img")
+    target = desk.pan(other)
     desk.said("bank", "withdraw", "--card", card, "--amount", "100", stdin=f"{PASSWORD}\n")
     desk.said(
         *("bank", "transfer", "--card", card, "--to", target, "--amount", "7.50"),
@@ -227,7 +226,7 @@ def test_an_application_that_is_not_blocked_is_not_unblocked(desk: Desk) -> None
 
 
 def test_unblocking_needs_the_card_itself(desk: Desk) -> None:
-    pan = desk.said("bank", "statement", "--card", desk.card())["pan"]
+    pan = desk.pan(desk.card())
     assert "the card itself is needed" in refusal(
         sscard("bank", "script", "unblock", "--account", pan)
     )

@@ -10,21 +10,10 @@ import pytest
 from commandline import refusal, sscard
 from deskbench import CARD_PIN, PASSWORD, Desk, on_a_fixed_day, steps
 
-from host.terminal.kernel.config_file import load_config
-
-SHIPPED = Path(load_config.__code__.co_filename).with_name("terminal.toml")
-
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return on_a_fixed_day(tmp_path, monkeypatch)
-
-
-def account_of(desk: Desk, card: Path) -> str:
-    """The whole number of the card's account."""
-    found = desk.said("bank", "statement", "--card", card)["pan"]
-    assert isinstance(found, str)
-    return found
 
 
 # Online, in the slot
@@ -44,7 +33,7 @@ def test_a_purchase_is_approved_online_and_leaves_the_account(desk: Desk) -> Non
         paid, "offline data authentication"
     )
     assert "" == paid["reason"]
-    assert 98766 == desk.account(account_of(desk, card)).balance
+    assert 98766 == desk.account(desk.pan(card)).balance
     assert [] == desk.waiting
 
 
@@ -67,7 +56,7 @@ def test_what_the_issuer_refuses_is_declined_with_its_reason(
     assert ("declined online", code) == (paid["outcome"], paid["response_code"])
     assert why in paid["reason"]
     assert "AAC" == paid["cvr"]["second"]
-    assert 100000 == desk.account(account_of(desk, card)).balance
+    assert 100000 == desk.account(desk.pan(card)).balance
 
 
 def test_an_account_that_is_not_activated_pays_nothing(desk: Desk) -> None:
@@ -125,7 +114,7 @@ def test_the_transaction_password_is_asked_for_and_verified_by_the_bank(desk: De
     )
     wrong = desk.pay(card, "1", "--pin", stdin="999999\n", status=1)
     assert "55" == wrong["response_code"]
-    assert 2 == desk.account(account_of(desk, card)).pin_tries
+    assert 2 == desk.account(desk.pan(card)).pin_tries
 
 
 def test_an_empty_line_is_no_pin(desk: Desk) -> None:
@@ -185,7 +174,7 @@ def test_a_load_is_sent_in_a_script_and_moves_the_money_with_it(desk: Desk) -> N
         loaded["electronic_cash_after"],
     )
     assert ["succeeded"] == [each["outcome"] for each in loaded["scripts"]]
-    account = desk.account(account_of(desk, card))
+    account = desk.account(desk.pan(card))
     assert (90000, 10000) == (account.balance, account.cash)
     assert 10000 == desk.cash(card)
 
@@ -193,7 +182,7 @@ def test_a_load_is_sent_in_a_script_and_moves_the_money_with_it(desk: Desk) -> N
 def test_a_load_with_notes_leaves_the_account_alone(desk: Desk) -> None:
     card = desk.card()
     assert "cash load" == desk.load(card, "3.50", "--cash")["purpose"]
-    account = desk.account(account_of(desk, card))
+    account = desk.account(desk.pan(card))
     assert (100000, 350) == (account.balance, account.cash)
 
 
@@ -215,7 +204,7 @@ def test_what_was_paid_offline_waits_in_the_outbox_until_the_issuer_is_told(desk
     assert [f"{paid['reference']}-advice.json"] == desk.waiting
     kept = desk.directory / "outbox" / desk.waiting[0]
     assert 0o600 == stat.S_IMODE(kept.stat().st_mode)
-    pan = account_of(desk, card)
+    pan = desk.pan(card)
     assert 2000 == desk.account(pan).cash
     assert 1 == desk.pay(card, "1")["told_before"]
     assert [] == desk.waiting
@@ -227,7 +216,7 @@ def test_with_the_issuer_at_hand_it_is_told_at_once(desk: Desk) -> None:
     desk.load(card, "20")
     paid = desk.pay(card, "8.50", "--cash")
     assert ("approved offline", 0) == (paid["outcome"], paid["kept_for_later"])
-    assert 1150 == desk.account(account_of(desk, card)).cash
+    assert 1150 == desk.account(desk.pan(card)).cash
 
 
 def test_without_cash_the_account_pays_whatever_the_card_holds(desk: Desk) -> None:
@@ -272,7 +261,7 @@ def test_a_tap_pays_offline_with_electronic_cash(desk: Desk) -> None:
     assert ("fDDA succeeded", "version 01") in steps(paid, "offline data authentication")
     assert 1800 == desk.cash(card)
     assert 1 == desk.pay(card, "1")["told_before"]
-    assert 1800 == desk.account(account_of(desk, card)).cash
+    assert 1800 == desk.account(desk.pan(card)).cash
 
 
 def test_a_tap_goes_online_when_the_cash_does_not_suffice(desk: Desk) -> None:
@@ -280,7 +269,7 @@ def test_a_tap_goes_online_when_the_cash_does_not_suffice(desk: Desk) -> None:
     paid = desk.pay(card, "150", "--contactless")
     assert ("approved online", "ARQC") == (paid["outcome"], paid["cvr"]["first"])
     assert "3000" == paid["ctq"]["value"]
-    assert 85000 == desk.account(account_of(desk, card)).balance
+    assert 85000 == desk.account(desk.pan(card)).balance
 
 
 def test_a_tap_beyond_the_limit_is_signed_for_or_proven_by_the_password(desk: Desk) -> None:

@@ -31,13 +31,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return on_a_fixed_day(tmp_path, monkeypatch)
 
 
-def account_of(desk: Desk, card: Path) -> str:
-    """The whole number of the card's account."""
-    found = desk.said("bank", "statement", "--card", card)["pan"]
-    assert isinstance(found, str)
-    return found
-
-
 # What is given wrongly
 
 

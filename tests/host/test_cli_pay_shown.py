@@ -12,21 +12,11 @@ from rich.cells import cell_len
 
 from apdu.trace import read
 from host.network.server import serve
-from host.terminal.kernel.config_file import load_config
-
-SHIPPED = Path(load_config.__code__.co_filename).with_name("terminal.toml")
 
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return on_a_fixed_day(tmp_path, monkeypatch)
-
-
-def account_of(desk: Desk, card: Path) -> str:
-    """The whole number of the card's account."""
-    found = desk.said("bank", "statement", "--card", card)["pan"]
-    assert isinstance(found, str)
-    return found
 
 
 # What the card tells
@@ -126,7 +116,7 @@ def test_nothing_is_wider_than_eighty_columns(desk: Desk) -> None:
 
 def test_the_issuer_may_be_asked_over_tcp(desk: Desk) -> None:
     card = desk.card()
-    pan = account_of(desk, card)
+    pan = desk.pan(card)
     host = desk.host()
     with serve(host, today=NOON.date) as server:
         at = f"127.0.0.1:{server.port}"
@@ -151,7 +141,7 @@ def test_when_no_answer_comes_the_reversal_is_kept_and_told_later(desk: Desk) ->
     assert [f"{paid['reference']}-reversal.json"] == desk.waiting
     assert 1 == desk.pay(card, "1")["told_before"]
     assert [] == desk.waiting
-    assert 99900 == desk.account(account_of(desk, card)).balance
+    assert 99900 == desk.account(desk.pan(card)).balance
 
 
 @pytest.mark.parametrize(
