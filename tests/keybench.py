@@ -59,14 +59,17 @@ from apdu.wire.iso7816 import (
     RecordTarget,
     Selection,
 )
+from apdu.wire.pboc.groups import DataGroup
 from apdu.wire.perso import FileKind, KeyUsage
 from card_os.chip import FLASH_SIZE, ROM, Chip
 from card_os.nvm import Flash
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_HOLDER, blank_chip
+from host.issuer.profile import DEFAULT, known_chance, shipped_profile
 from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
+from host.terminal.personalise_debit import personalise_debit
 
 TDES, SM4 = SUITES[1], SUITES[2]
 GENERATION_OF = {TDES.number: SECOND, SM4.number: THIRD}
@@ -95,7 +98,14 @@ def issued_cells(suite: Suite, generation: str | None = None) -> bytes:
     card = Card(MemoryChannel(blank_chip(world(), flash)))
     which = GENERATIONS[generation] if generation else GENERATION_OF[suite.number]
     personalise(card, TEST_HOLDER, MemoryKeys(suite=suite), which)
+    personalise_debit(card, bank_groups(), random=known_chance())
     return bytes(flash.cells)
+
+
+@cache
+def bank_groups() -> tuple[DataGroup, ...]:
+    """What the bank puts on every test card."""
+    return shipped_profile(DEFAULT)
 
 
 @cache
