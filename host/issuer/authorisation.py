@@ -31,7 +31,6 @@ from host.issuer.faults import BankUnavailable, Reason, Refused
 from host.issuer.journal import moment, order
 from host.issuer.keys import IssuerKeys
 from host.issuer.offline import settle
-from host.issuer.outbox import Waiting
 from host.issuer.posting import check_open, check_usable
 from host.issuer.wishes import Kind, Wish
 from host.network.authorisation import (
@@ -39,6 +38,7 @@ from host.network.authorisation import (
     RMB,
     AuthorisationRequest,
     AuthorisationResponse,
+    EntryMode,
     NoAnswer,
     Purpose,
     Reversal,
@@ -62,8 +62,6 @@ PASSWORD_NEEDED: Final = frozenset({Purpose.WITHDRAWAL, Purpose.TRANSFER, Purpos
 its own PIN right (profile choice `password-needed`)."""
 _PIN_WAS_RIGHT: Final = int(Cvr.PIN_VERIFICATION_PERFORMED)
 _PIN_JUDGED: Final = int(Cvr.PIN_VERIFICATION_PERFORMED | Cvr.PIN_VERIFICATION_FAILED)
-_NO_CARD: Final = frozenset({Reason.UNKNOWN_CARD, Reason.FORMAT, Reason.NOT_GENUINE})
-"""Refusals after which nothing is written down: the card has proven nothing."""
 
 Doubt = CryptogramWrong | FormatError
 """Why a card has proven nothing."""
@@ -104,7 +102,7 @@ class IssuerHost:
             if isinstance(found, Proven) and found.result is Result.ARQC:
                 return self._answer(request, at, found)
             try:
-                self._known(request, at, None)
+                self._check_card(request, at, self._look(request, None))
             except Refused as refused:
                 return self._said(request, refused.code, str(refused))
             if isinstance(found, Proven):
@@ -116,10 +114,10 @@ class IssuerHost:
         self, request: AuthorisationRequest, at: datetime, proven: Proven
     ) -> AuthorisationResponse:
         code, balance, alone = APPROVED, None, ""
-        waiting = None
+        seen = None
         try:
-            seen = self._known(request, at, proven)
-            waiting = seen.waiting
+            seen = self._look(request, proven)
+            self._check_card(request, at, seen)
             if seen.again and not seen.answered:
                 raise Refused(Reason.SEEN_BEFORE)
             if not seen.answered:
@@ -133,13 +131,11 @@ class IssuerHost:
             why = "approved"
         except Refused as refused:
             code, why = refused.code, str(refused)
-            if waiting is None and refused.reason in _NO_CARD:
+            if seen is None:
                 return self._said(request, code, why)
             self._spend(request, at, proven, refused.reason)
-        if waiting is None or alone:
-            waiting = self.scripts.outbox.waiting(request.pan)
-        icc = answer_data(proven.answer(code), self._scripts(request, at, proven, waiting, alone))
-        return self._said(request, code, why, balance, icc)
+        scripts = self._scripts(request, at, proven, seen, alone)
+        return self._said(request, code, why, balance, answer_data(proven.answer(code), scripts))
 
     def _proven(
         self, request: AuthorisationRequest, elements: Mapping[int, bytes]
@@ -149,15 +145,17 @@ class IssuerHost:
         except (CryptogramWrong, FormatError) as error:
             return error
 
-    def _known(
-        self, request: AuthorisationRequest, at: datetime, proven: Proven | None
-    ) -> online.Look:
-        """Raises Refused for a card that is none of ours, or may not be used at all."""
+    def _look(self, request: AuthorisationRequest, proven: Proven | None) -> online.Look:
+        """Raises Refused for a card that is none of ours."""
         atc = int.from_bytes(proven.atc) if proven else None
         seen = online.look(self.bank, request.pan, request.reference, atc)
-        card = seen.card
-        if card.psn != request.psn:
+        if seen.card.psn != request.psn:
             raise Refused(Reason.UNKNOWN_CARD)
+        return seen
+
+    def _check_card(self, request: AuthorisationRequest, at: datetime, seen: online.Look) -> None:
+        """Raises Refused for a card that may not be used at all."""
+        card = seen.card
         check_open(card)
         if card.frozen and request.purpose is not Purpose.DEPOSIT:
             raise Refused(Reason.FROZEN)
@@ -165,7 +163,6 @@ class IssuerHost:
             raise Refused(Reason.EXPIRED)
         if request.currency != RMB:
             raise Refused(Reason.INVALID)
-        return seen
 
     def _check_password(self, request: AuthorisationRequest, proven: Proven) -> None:
         if request.pin_block:
@@ -228,12 +225,22 @@ class IssuerHost:
         request: AuthorisationRequest,
         at: datetime,
         proven: Proven,
-        waiting: tuple[Waiting, ...],
+        seen: online.Look,
         alone: str,
     ) -> tuple[bytes, ...]:
+        """What goes to the card with the answer. `alone`: the request, where it has a wish of its
+        own.
+
+        Not to a card that was tapped, which is gone by then and tells nothing of earlier scripts
+        (profile choice `tap-scripts`), nor for a transaction that is not the card's last.
+        """
+        tapped = request.entry_mode is EntryMode.CONTACTLESS and not alone
+        if tapped or int.from_bytes(proven.atc) < seen.card.atc:
+            return ()
+        waiting = self.scripts.outbox.waiting(request.pan) if alone else seen.waiting
         if not waiting:
             return ()
-        left = self.scripts.judge(request.pan, waiting, proven, at)
+        left = self.scripts.judge(request.pan, waiting, proven, at, alone)
         return self.scripts.send(proven, left, alone)
 
     def _said(

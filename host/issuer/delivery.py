@@ -2,9 +2,10 @@
 """Getting scripts to cards: chosen for an answer, sent, and judged by what came back.
 
 A wish stays in the outbox until it is known to be done, has failed too often, or is taken back. A
-load goes alone, so that what the card counts is about nothing else, and several that wait are one
-command: it tells the card its new balance (9F79), which is what its last proven IDD said and the
-loads on top.
+load goes alone, so that what the card counts is about nothing else: it tells the card its new
+balance (9F79), which is what its proven IDD says and the load on top. It goes with the answer to
+its own request and with no other: a load that the card shows that it has not got is undone, so that
+no reversal can come too late (profile choice `load-evidence`).
 """
 
 from __future__ import annotations
@@ -86,17 +87,22 @@ class Delivery:
     # What became of them
 
     def judge(
-        self, pan: str, found: Iterable[Waiting], proven: Proven, at: datetime
+        self, pan: str, found: Iterable[Waiting], proven: Proven, at: datetime, own: str = ""
     ) -> list[Entry]:
-        """What of these still waits, after what the card's CVR tells of the last time."""
+        """What of these still waits, after what the card's CVR tells of the last time.
+
+        `own`: the request that is answered now, where a wish belongs to it.
+        """
         now = int.from_bytes(proven.atc)
         left = []
         for entry in entries(found):
             sent = entry.wish.sent
-            if sent is None or sent.atc == now:
+            if (own and entry.wish.reference == own) or (sent is not None and sent.atc == now):
                 # Of this very transaction, which is asked about again, the CVR tells nothing yet.
                 left.append(entry)
-            elif self._settle(pan, entry, fate(sent, proven.cvr), at):
+                continue
+            became = fate(sent, proven.cvr) if sent else Fate.NOT_RECEIVED
+            if self._settle(pan, entry, became, at):
                 left.append(entry)
         return left
 
@@ -126,12 +132,10 @@ class Delivery:
 
     def _settle(self, pan: str, entry: Entry, became: Fate, at: datetime) -> bool:
         """Write down what became of a sending; whether it still waits."""
-        if became is Fate.NOT_RECEIVED:
-            return True
+        wish = entry.wish
         if became is Fate.DONE:
             self.outbox.close(entry.number, DONE)
             return False
-        wish = entry.wish
         if wish.kind is Kind.LOAD:
             # The card has not got it, and the holder has his money back.
             self.outbox.close(entry.number, FAILED)
@@ -140,6 +144,8 @@ class Delivery:
             except Refused as refused:
                 log.warning("a load that failed cannot be undone: %s", refused)
             return False
+        if became is Fate.NOT_RECEIVED:
+            return True
         if wish.sent is not None and wish.sent.times >= MOST_TIMES:
             self.outbox.close(entry.number, FAILED)
             return False
@@ -150,18 +156,12 @@ class Delivery:
     def send(self, proven: Proven, waiting: list[Entry], alone: str = "") -> tuple[bytes, ...]:
         """The templates that go into the answer to a proven ARQC, each noted as sent.
 
-        `alone`: the request whose own wish goes without any other, but for loads with a load.
+        `alone`: the request whose own wish goes without any other.
         """
         if alone:
-            kinds = {entry.wish.kind for entry in waiting if entry.wish.reference == alone}
-            waiting = [
-                entry
-                for entry in waiting
-                if entry.wish.reference == alone or {entry.wish.kind} == kinds == {Kind.LOAD}
-            ]
-        loads = [entry for entry in waiting if entry.wish.kind is Kind.LOAD]
-        if loads:
-            return self._send_loads(proven, loads)
+            waiting = [entry for entry in waiting if entry.wish.reference == alone]
+            if [entry.wish.kind for entry in waiting] == [Kind.LOAD]:
+                return self._send_load(proven, waiting[0])
         chosen: list[tuple[Entry, bytes, int]] = []
         room = ROOM
         for entry in waiting:
@@ -175,15 +175,17 @@ class Delivery:
             self._note(proven, entry, count)
         return tuple(template for _, template, _ in chosen)
 
-    def _send_loads(self, proven: Proven, loads: list[Entry]) -> tuple[bytes, ...]:
-        more = sum(entry.wish.amount for entry in loads)
+    def _send_load(self, proven: Proven, entry: Entry) -> tuple[bytes, ...]:
         balance = cash_balance(proven.idd)
-        if balance is None or balance + more > MOST_CASH:
+        if balance is None or balance + entry.wish.amount > MOST_CASH:
             return ()
-        command = put_balance(balance + more)
-        template = script(proven.keys, proven.atc, proven.ac, [command], loads[-1].number)
-        for entry in loads:
-            self._note(proven, entry, 1)
+        commands = [put_balance(balance + entry.wish.amount)]
+        if scripts_of(proven.cvr) == len(commands):
+            # The card's counter must not come to stand where it stands now, or a later CVR could
+            # not tell whether it got this: so the balance that it has goes first.
+            commands.insert(0, put_balance(balance))
+        template = script(proven.keys, proven.atc, proven.ac, commands, entry.number)
+        self._note(proven, entry, len(commands))
         return (template,)
 
     def _plain(self, wish: Wish, proven: Proven) -> list[CommandAPDU]:

@@ -125,6 +125,28 @@ def loads(card: Card, aid: bytes = DEBIT_AID) -> list[LoggedLoad]:
         return [_load(form[1], record) for record in _records(client, form[0])] if form else []
 
 
+def has_load(card: Card, atc: int, aid: bytes = DEBIT_AID) -> bool | None:
+    """Whether the load log has a load that a transaction of the card made; None where the card has
+    no such log, or none that reaches back so far.
+
+    A balance that was told anew and did not become more is no load.
+    """
+    with card.transaction():
+        client = PbocClient(card)
+        selected = client.select(aid)
+        form = _format(client, selected, tags.LOAD_LOG_ENTRY, tags.LOAD_LOG_FORMAT)
+        if form is None:
+            return None
+        found = [_load(form[1], record) for record in _records(client, form[0])]
+    numbers = [each.transaction.atc for each in found]
+    if any(each.transaction.atc == atc and each.after > each.before for each in found):
+        return True
+    if None in numbers:
+        return None
+    whole = len(found) < min(form[0].records, MOST_RECORDS)
+    return False if whole or min(filter(None, numbers), default=atc) < atc else None
+
+
 def _amount(client: PbocClient, tag: int) -> int | None:
     try:
         value = client.data(tag)

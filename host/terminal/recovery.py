@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What became of a transaction whose card was lost in the middle, when that card is back.
 
-Only the card can tell: by its balance of electronic cash, and by its load log. What it tells makes
-an end of the doubt, and of what is outstanding (JR/T 0025.13).
+Only the card can tell: by its load log or, where that does not reach back, by its balance of
+electronic cash. What it tells makes an end of the doubt, and of what is outstanding
+(JR/T 0025.13).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from host.terminal.kernel.data import masked
 from host.terminal.kernel.records import LOADS
 from host.terminal.kernel.trail import Decision, Step
 from host.terminal.kernel.transaction import CannotGoOn, Order, Outcome, Transaction
-from host.terminal.pboc_log import balance, loads
+from host.terminal.pboc_log import balance, has_load
 from host.terminal.result import Result
 
 PAID: Final = "the card has paid with its electronic cash, and the terminal has no cryptogram of it"
@@ -48,12 +49,14 @@ def resolve(card: Card, result: Result, config: TerminalConfig, issuer: Issuer) 
 
 
 def _load(card: Card, result: Result, issuer: Issuer) -> Result:
-    before, now = result.cash_before, _cash(card, result)
-    logged = any(each.transaction.atc == result.atc for each in loads(card, result.aid))
-    if logged or (before is not None and now == before + result.amount):
+    done = has_load(card, result.atc, result.aid)
+    if done is None:
+        before, now = result.cash_before, _cash(card, result)
+        if before is None or now not in (before, before + result.amount):
+            return result
+        done = now != before
+    if done:
         return _ended(result, Outcome.APPROVED_ONLINE, "the card has the load", ())
-    if before is None or now != before:
-        return result
     left = reversal.deliver(result.outstanding, issuer)
     return _ended(result, Outcome.DECLINED_ONLINE, "the card has not got the load", left)
 

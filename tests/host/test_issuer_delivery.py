@@ -15,8 +15,15 @@ from apdu.wire.pboc.script_results import (
 )
 from host.issuer import scripts
 from host.issuer.delivery import MOST_TIMES
+from host.issuer.faults import BankUnavailable
 from host.issuer.wishes import Fate, Sending, fate
-from host.network.authorisation import AuthorisationRequest, AuthorisationResponse, Purpose
+from host.network.authorisation import (
+    AuthorisationRequest,
+    AuthorisationResponse,
+    EntryMode,
+    NoAnswer,
+    Purpose,
+)
 
 DONE, FAILED, NOT = ScriptOutcome.SUCCEEDED, ScriptOutcome.FAILED, ScriptOutcome.NOT_PROCESSED
 LIMIT = scripts.put_data(tags.EC_SINGLE_LIMIT, amount_bytes(5000))
@@ -148,19 +155,78 @@ def test_a_load_moves_the_money_and_tells_the_card_its_new_balance(purpose: Purp
     assert () == bench.bank.audit()
 
 
-def test_a_load_that_never_arrived_is_sent_again_on_top_of_what_the_card_has() -> None:
+def test_a_load_that_never_arrived_is_undone_and_not_sent_again() -> None:
     bench = IssuerBench()
     card = bench.card(cash=700)
-    bench.host.authorise(card.request(Purpose.LOAD, 5000))
-    card.cash = 600
-    request = card.request(Purpose.PURCHASE, 1)
-    assert 5600 == balance_sent(card, request, bench.host.authorise(request))
+    load = card.request(Purpose.LOAD, 5000)
+    bench.host.authorise(load)
     request = card.request(Purpose.LOAD, 1000)
-    assert 6600 == balance_sent(card, request, bench.host.authorise(request))
-    card.cash, card.scripts = 6600, 1
-    bench.host.authorise(card.request())
-    assert ["done", "done"] == outcomes(bench)
-    assert 6000 == bench.cash()
+    assert 1700 == balance_sent(card, request, bench.host.authorise(request))
+    assert ["failed", ""] == outcomes(bench)
+    # Nobody had told so before: the reversal comes too late to change anything.
+    assert "00" == bench.host.reverse(reversal_of(load)).response_code
+    assert (999_000, 1000) == (bench.balance(), bench.cash())
+    assert () == bench.bank.audit()
+
+
+def test_a_load_that_was_never_sent_is_undone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = IssuerBench()
+    card = bench.card()
+    load = card.request(Purpose.LOAD, 5000)
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.host.scripts, "send", fails)
+        with pytest.raises(NoAnswer):
+            bench.host.authorise(load)
+    assert 5000 == bench.cash()
+    request = card.request(amount=1)
+    assert [] == card.commands(request, bench.host.authorise(request))
+    assert (999_999, 0) == (bench.balance(), bench.cash())
+
+
+def fails(*_: object) -> None:
+    raise BankUnavailable("busy")
+
+
+@pytest.mark.parametrize("counted", [0, 1, 2, 15])
+def test_a_load_never_leaves_the_card_s_counter_as_it_stood(counted: int) -> None:
+    bench = IssuerBench()
+    card = bench.card(cash=700, scripts=counted)
+    request = card.request(Purpose.LOAD, 5000)
+    ((_, commands),) = card.commands(request, bench.host.authorise(request))
+    assert counted != len(commands)
+    told = [int(each.data.hex()) for each in commands]
+    assert [700] * (counted == 1) + [5700] == told
+
+
+@pytest.mark.parametrize("got", [True, False])
+def test_whether_a_load_arrived_is_known_even_when_the_next_transaction_failed(got: bool) -> None:
+    # The card's counter stood at 1 from the load before; and it was online since, without an end.
+    bench = IssuerBench()
+    card = bench.card(scripts=1)
+    request = card.request(Purpose.LOAD, 5000)
+    ((_, commands),) = card.commands(request, bench.host.authorise(request))
+    card.scripts = len(commands) if got else 1
+    card.cash = 5000 if got else 0
+    card.atc += 1
+    not_completed = int(Cvr.LAST_ONLINE_NOT_COMPLETED)
+    bench.host.authorise(card.request(amount=1, cvr=not_completed))
+    assert ["done" if got else "failed"] == outcomes(bench)
+    assert card.cash == bench.cash()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["tap", "late"])
+def test_what_is_no_new_transaction_in_a_slot_tells_nothing_and_gets_no_script(late: bool) -> None:
+    bench = IssuerBench()
+    card = bench.card()
+    before = card.request(amount=1)
+    bench.host.authorise(card.request(Purpose.LOAD, 5000))
+    bench.host.scripts.commands(PAN, [LIMIT], NOON)
+    other = before if late else card.request(amount=1, entry_mode=EntryMode.CONTACTLESS)
+    assert [] == card.commands(other, bench.host.authorise(other))
+    card.scripts, card.cash = 1, 5000
+    bench.host.authorise(card.request(amount=1))
+    assert ["done", ""] == outcomes(bench)
+    assert 5000 == bench.cash()
 
 
 @pytest.mark.parametrize("with_results", [True, False])
@@ -240,7 +306,7 @@ def test_a_pin_change_goes_alone_and_is_the_password() -> None:
     ((_, (command,)),) = card.commands(request, answer)
     assert "271828" == read_pin_change(command.data, card.own.pin_mask.reveal())
     assert "00" == bench.host.reverse(reversal_of(request)).response_code
-    assert ["", "", "withdrawn"] == outcomes(bench)
+    assert ["failed", "", "withdrawn"] == outcomes(bench)
 
 
 def test_the_same_load_asked_twice_is_done_once_and_answered_alike() -> None:
