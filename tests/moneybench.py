@@ -267,7 +267,8 @@ class Market:
         self.numbers = count(1)
         self.atc = 0
         self.cryptograms: dict[bytes, tuple[int, int]] = {}
-        self.results: list[Result] = []
+        self.slot = Slot(self, CONTACT)
+        """Of the last transaction."""
 
     def close(self) -> None:
         self.bank.ledger.close()
@@ -295,7 +296,7 @@ class Market:
             number.to_bytes(4),
             force_online=doing.force_online,
         )
-        slot = Slot(self, doing.where, mishap)
+        slot = self.slot = Slot(self, doing.where, mishap)
         self.line.losses, self.line.stops = list(mishap.losses), mishap.stops
         issuer = None if doing.offline else self.line
         if mishap.torn is not None:
@@ -312,7 +313,6 @@ class Market:
         if result is None:
             self._remember()
         else:
-            self.results.append(result)
             self.line.asked.clear()
         return result
 
