@@ -52,7 +52,8 @@ def card_face(card: Card, aid: bytes = DEBIT_AID) -> CardFace:
         found: dict[int, bytes] = {}
         for record in _records(client):
             for item in record_elements(record):
-                found.setdefault(item.tag, item.value)
+                if item.tag in _WANTED and found.setdefault(item.tag, item.value) != item.value:
+                    raise CardMisspoke(f"READ RECORD: {item.tag:X} is there twice")
             if found.keys() >= _WANTED:
                 break
     pan = found.get(tags.PAN, b"").hex().upper().rstrip("F")

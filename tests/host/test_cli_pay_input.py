@@ -39,6 +39,11 @@ def test_an_amount_typed_as_it_is_shown_is_the_amount(fen: int) -> None:
     assert fen == YUAN.convert(said(fen), None, None)
 
 
+@pytest.mark.parametrize(("text", "fen"), [("12", 1200), ("12.3", 1230), ("0.01", 1), ("007", 700)])
+def test_an_amount_may_be_written_short(text: str, fen: int) -> None:
+    assert fen == YUAN.convert(text, None, None)
+
+
 @pytest.mark.parametrize(
     "amount",
     [

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from commandline import refusal, sscard
 from deskbench import NOON, Desk, on_a_fixed_day
+from paymentbench import payment_chip
 from rich.cells import cell_len
 
+from apdu.atr import Interface
 from apdu.trace import read
+from host.channel.memory import MemoryChannel
+from host.channel.trace import RecordingChannel
 from host.network.server import serve
 
 
@@ -76,7 +80,7 @@ def test_people_see_the_outcome_each_step_and_the_bits(desk: Desk) -> None:
         "new card              新卡",
         "CVR  卡片验证结果  601002",
         "second cryptogram: TC   第二个密文：TC",
-        "the holder signs the receipt",
+        "签名        the holder signs the receipt\n",
     ):
         assert words in shown
 
@@ -144,6 +148,20 @@ def test_when_no_answer_comes_the_reversal_is_kept_and_told_later(desk: Desk) ->
     assert 99900 == desk.account(desk.pan(card)).balance
 
 
+def test_what_cannot_be_told_stays_in_the_outbox(desk: Desk) -> None:
+    card = desk.card()
+    desk.load(card, "20")
+    with serve(desk.host()) as server:
+        closed = f"127.0.0.1:{server.port}"
+    desk.pay(card, "8.50", "--offline", "--cash")
+    again = desk.pay(card, "1", "--host", closed, status=1)
+    assert (0, 0, 1) == tuple(
+        again[name] for name in ("told_before", "refused_before", "kept_for_later")
+    )
+    assert 2 == len(desk.waiting)
+    assert 2 == desk.pay(card, "1")["told_before"]
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:", ":8583", "x:0", "x:65536", "x:8a", "::1:8583", "x:８５"]
 )
@@ -159,6 +177,12 @@ def test_a_trace_has_every_command_of_the_transaction(desk: Desk) -> None:
     desk.pay(desk.card(), "12.34", "--trace", "t.txt")
     sent = [each.command[1] for each in read(Path("t.txt").read_text(encoding="utf-8"))]
     assert [0xA4, 0xA8, 0xAE, 0x82, 0xAE] == [ins for ins in sent if ins not in (0xB2, 0xCA)][-5:]
+
+
+def test_a_channel_that_is_recorded_is_reached_as_it_was() -> None:
+    for way in Interface:
+        channel = MemoryChannel(payment_chip(), way)
+        assert way is RecordingChannel(channel, lambda _: None).interface
 
 
 def test_a_trace_is_never_written_over_a_file(desk: Desk) -> None:
