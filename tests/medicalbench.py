@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from keybench import NEW_PIN, PIN, SM4, TDES, Desk, key
+from keybench import NEW_PIN, PIN, SM4, TDES, Desk, bank_groups, key
 from testbench import SELECT_HRSS, change_pin, command, select_df, send_all, sw, verify, world
 
 from apdu.crypto import purchase as cryptograms
@@ -54,8 +54,10 @@ from card_os.nvm import Flash
 from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_HOLDER, TEST_TERMINAL, blank_chip
+from host.issuer.profile import known_chance
 from host.keys import MemoryKeys
 from host.terminal.personalise import personalise
+from host.terminal.personalise_debit import personalise_debit
 
 FLASH_SIZE = 32_768
 SUITE_OF = {"1.0": TDES, "2.0": TDES, "3.0": SM4}
@@ -76,9 +78,9 @@ def cells(generation: str, left_out: str = "", *, initial: bool = False) -> byte
     chip = blank_chip(world(), flash)
     known = GENERATIONS[generation]
     suite = SUITE_OF[generation]
-    personalise(
-        Card(MemoryChannel(chip)), TEST_HOLDER, MemoryKeys(suite=suite), without(known, left_out)
-    )
+    card = Card(MemoryChannel(chip))
+    personalise(card, TEST_HOLDER, MemoryKeys(suite=suite), without(known, left_out))
+    personalise_debit(card, bank_groups(), random=known_chance())
     if not initial:
         send_all(chip, [SELECT_HRSS, change_pin(PIN, NEW_PIN)])
     return bytes(flash.cells)

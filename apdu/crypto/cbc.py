@@ -8,8 +8,9 @@ from apdu.errors import FormatError
 
 
 def cbc_encrypt(key: BlockKey, data: bytes, iv: bytes) -> bytes:
-    """Raises FormatError for anything but whole blocks."""
+    """`iv`: one block. Raises FormatError for anything but whole blocks."""
     size = key.suite.block
+    _check_iv(iv, size)
     if len(data) % size:
         raise FormatError(f"data: {len(data)} bytes, must be whole blocks of {size} bytes")
     last, done = int.from_bytes(iv), []
@@ -21,9 +22,15 @@ def cbc_encrypt(key: BlockKey, data: bytes, iv: bytes) -> bytes:
 
 
 def cbc_decrypt(key: BlockKey, data: bytes, iv: bytes) -> bytes:
-    """Raises FormatError for anything but whole blocks."""
+    """`iv`: one block. Raises FormatError for anything but whole blocks."""
+    _check_iv(iv, key.suite.block)
     before = iv + data[: -key.suite.block]
     plain = key.decrypt(data)
     if not data:
         return b""
     return (int.from_bytes(plain) ^ int.from_bytes(before)).to_bytes(len(data))
+
+
+def _check_iv(iv: bytes, size: int) -> None:
+    if len(iv) != size:
+        raise FormatError(f"IV: {len(iv)} bytes, must be {size}")

@@ -241,6 +241,8 @@ PUBLIC = {
     "Derived.key": "a BlockKey, which hides itself",
     "Begun.key": "a BlockKey, which hides itself",
     "PkiMessaging.mac_key": "a BlockKey, which hides itself",
+    "Desk.pin": "whether there is a PIN pad",
+    "Fact.value": "what a card counts",
     "PinKeys.pin": "a BlockKey, which hides itself",
     "Transaction.card_key": "a public key",
     "Proven.secret": "a KeyObject, which hides itself",

@@ -16,11 +16,16 @@ from apdu.crypto.suite import BlockKey
 from apdu.crypto.suites import KEY_SUITES
 from apdu.errors import StatusError
 from apdu.secure_channel import Channel, ChannelKeys, Handshake, begin
-from apdu.wire.globalplatform import Level
+from apdu.wire.globalplatform import Level, LevelRef
 from operations import Operation, upper
 
 unhex = bytes.fromhex
 SUITES = {suite.name: suite for suite in KEY_SUITES.values()}
+
+
+def _level(number: int) -> Level:
+    """P1 of the command that opens a channel says it, and refuses another one."""
+    return LevelRef.of(number << 8).level
 
 
 def _key(suite: str, key: str) -> BlockKey:
@@ -54,7 +59,7 @@ def _protect(level: int, commands: list[str], **given: Any) -> dict[str, Any]:
     for number, plain in enumerate(commands):
         channel, command = channel.protect(CommandAPDU.parse(unhex(plain)))
         sent.append(upper(bytes(command)))
-        channel = channel.at(Level(level)) if not number else channel
+        channel = channel.at(_level(level)) if not number else channel
     return {"commands": sent}
 
 
@@ -69,7 +74,7 @@ def _open(level: int, commands: list[str], **given: Any) -> dict[str, Any]:
         except StatusError as refused:
             return {"sw": f"{refused.sw:04X}"}
         found.append(upper(data))
-        channel = channel.at(Level(level)) if not number else channel
+        channel = channel.at(_level(level)) if not number else channel
     return {"data": found}
 
 
