@@ -139,7 +139,8 @@ def test_info_as_json_is_one_object(card: Path) -> None:
     assert {"query": True, "tries_left": 6} == {
         key: found["pin"][key] for key in ("query", "tries_left")
     }
-    assert {"SSSE", "debit", "PSE"} == {each["label"] for each in found["applications"] if each["found"]}
+    there = {each["label"] for each in found["applications"] if each["found"]}
+    assert {"SSSE", "debit", "PSE"} == there
     issuer, holder = ({item["tag"]: item["value"] for item in f["items"]} for f in found["files"])
     assert "A12345674" == issuer["07"]
     assert ("张三", "430200199001010019", "1990-01-01") == (
