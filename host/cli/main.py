@@ -39,8 +39,8 @@ def _version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
         "Exit status: 0 all well; 1 the card or the bank said no, cannot be reached, or a step went"
-        " wrong; 2 bad input. Errors are one sentence on standard error; with --json they also come as"
-        ' {"error": {"kind": ..., "message": ...}} on standard output.'
+        " wrong; 2 bad input. Errors are one sentence on standard error; with --json they also come"
+        ' as {"error": {"kind": ..., "message": ...}} on standard output.'
     ),
 )
 @click.option(
