@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from journeytape import ANSWER, CARD, COMMAND, LATE, POWER, UNHEARD, Entry, Line, Remark
+from journeytape import ANSWER, CARD, COMMAND, FIELD, LATE, POWER, UNHEARD, Entry, Line, Remark
 
 from apdu.atr import Interface
 from apdu.crypto.suites import SUITES
@@ -66,6 +66,10 @@ def _psam(slot: str, generation: str) -> tuple[str, str]:
     return (NATION, whose) if whose in GENERATIONS else (whose or NATION, generation)
 
 
+def interface_of(slot: str) -> Interface:
+    return Interface.CONTACTLESS if slot == FIELD else Interface.CONTACT
+
+
 class Wire(Protocol):
     """What stands behind the slots."""
 
@@ -87,12 +91,13 @@ class Recorder:
         self.entries: list[Entry] = []
 
     def _chip(self, slot: str) -> Chip:
+        slot = CARD if slot == FIELD else slot
         if slot not in self._chips:
             self._chips[slot] = chip_at(slot, self._generation)
         return self._chips[slot]
 
     def reset(self, slot: str) -> bytes:
-        atr = self._chip(slot).reset()
+        atr = self._chip(slot).reset(interface_of(slot))
         self.entries.append(Line(slot, POWER, atr))
         return atr
 

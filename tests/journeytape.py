@@ -10,6 +10,7 @@
     psam> 00 A4 ...             the same for the PSAM in the second slot,
     psam-440300< 61 08          for one that is not the nation's but of this region,
     psam-2.0^ 3B 6D 00 00 ...   and for one that is for cards of this generation
+    field^ 3B 6D 00 00 ...      the same card, held to a contactless reader
     # answer 0 430200|...|      what the program is told
 
 Other remarks tell what the holder types, and what goes to the key centre. Journeys hold test PINs
@@ -25,10 +26,12 @@ from typing import Final
 
 CARD: Final = ""
 """The name of the card's slot."""
+FIELD: Final = "field"
+"""The same card in a reader's field."""
 POWER, COMMAND, ANSWER = "^", ">", "<"
 LATE, UNHEARD = ">!", "<!"
 _LINE: Final = re.compile(
-    r"(psam(?:-[0-9]{6}|-[0-9]\.[0-9])?|)([><]!?|\^) ([0-9A-F]{2}(?: [0-9A-F]{2})*)"
+    r"(psam(?:-[0-9]{6}|-[0-9]\.[0-9])?|field|)([><]!?|\^) ([0-9A-F]{2}(?: [0-9A-F]{2})*)"
 )
 
 
