@@ -51,7 +51,7 @@ def process(transaction: Transaction, client: PbocClient, template: Tlv) -> Card
             return None if isinstance(fault, CardRefused) else fault
     transaction.script_results += bytes(script_result(ScriptOutcome.SUCCEEDED, 0, name))
     transaction.note(
-        Step.SCRIPTS, f"script {template.tag:X} succeeded", f"{len(commands)} commands"
+        Step.SCRIPTS, f"script {template.tag:X} succeeded", f"its commands: {len(commands)}"
     )
     return None
 

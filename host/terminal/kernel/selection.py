@@ -192,7 +192,7 @@ def _from_list(
     transaction.note(
         Step.SELECTION,
         "list of AIDs tried",
-        f"{len(found)} applications answer to {len(config.applications)} AIDs",
+        f"AIDs: {len(config.applications)}, applications that answer: {len(found)}",
     )
     return list(found.values())
 
