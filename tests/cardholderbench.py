@@ -15,8 +15,9 @@ from apdu.wire.pboc import tags
 from apdu.wire.pboc.flags import Aip, TerminalCapabilities, Tsi, Tvr
 from host.faults import NotFound, PinWrong
 from host.terminal.kernel import cardholder
-from host.terminal.kernel.config import TerminalConfig, terminal_data
+from host.terminal.kernel.config import TerminalConfig
 from host.terminal.kernel.pin_entry import DocumentKind, PinPad
+from host.terminal.kernel.terminal_data import terminal_data
 from host.terminal.kernel.transaction import Order, Transaction
 
 PIN = "1234"

@@ -21,7 +21,8 @@ from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.pboc.flags import Aip
 from host.issuer.test_keys import rsa_chain, sm2_chain
 from host.network.authorisation import Purpose
-from host.terminal.kernel.config import TerminalConfig, application_data, terminal_data
+from host.terminal.kernel.config import TerminalConfig
+from host.terminal.kernel.terminal_data import application_data, terminal_data
 from host.terminal.kernel.transaction import Order, Transaction
 
 FAMILIES = ("rsa", "sm2")

@@ -35,14 +35,10 @@ from host.network.authorisation import (
     Reversal,
 )
 from host.network.elements55 import read_elements
-from host.terminal.kernel.config import (
-    ApplicationParameters,
-    TerminalConfig,
-    application_data,
-    terminal_data,
-)
+from host.terminal.kernel.config import ApplicationParameters, TerminalConfig
 from host.terminal.kernel.config_file import load_config
 from host.terminal.kernel.pin_entry import DocumentKind
+from host.terminal.kernel.terminal_data import application_data, terminal_data
 from host.terminal.kernel.transaction import Order, Transaction
 
 CONFIG: Final = load_config()

@@ -21,7 +21,8 @@ from host.issuer.keys import IssuerKeys
 from host.issuer.scripts import protected
 from host.network.elements55 import read_elements
 from host.terminal.kernel import cryptogram, initiation, online, records
-from host.terminal.kernel.config import TerminalConfig, application_data, terminal_data
+from host.terminal.kernel.config import TerminalConfig
+from host.terminal.kernel.terminal_data import application_data, terminal_data
 from host.terminal.kernel.transaction import Order, Transaction
 
 

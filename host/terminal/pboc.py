@@ -29,9 +29,10 @@ from host.terminal.kernel import (
     risk,
     selection,
 )
-from host.terminal.kernel.config import TerminalConfig, terminal_data
+from host.terminal.kernel.config import TerminalConfig
 from host.terminal.kernel.pin_entry import PinPad
 from host.terminal.kernel.selection import Choose
+from host.terminal.kernel.terminal_data import terminal_data
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import CannotGoOn, Order, Outcome, Transaction
 from host.terminal.result import APPROVED, Result, result_of

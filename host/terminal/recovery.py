@@ -16,9 +16,10 @@ from host.card import Card
 from host.clients.pboc import PbocClient
 from host.network.authorisation import RMB, Issuer, Purpose, Reversal
 from host.terminal.kernel import initiation, records, reversal
-from host.terminal.kernel.config import TerminalConfig, terminal_data
+from host.terminal.kernel.config import TerminalConfig
 from host.terminal.kernel.data import masked
 from host.terminal.kernel.records import LOADS
+from host.terminal.kernel.terminal_data import terminal_data
 from host.terminal.kernel.trail import Decision, Step
 from host.terminal.kernel.transaction import CannotGoOn, Order, Outcome, Transaction
 from host.terminal.pboc_log import balance, has_load

@@ -21,9 +21,10 @@ from host.faults import CardFault, CardRefused
 from host.network.authorisation import AuthorisationRequest, EntryMode, Issuer, NoAnswer, Purpose
 from host.terminal import pboc
 from host.terminal.kernel import contactless, fdda, online, records, reversal
-from host.terminal.kernel.config import TerminalConfig, terminal_data
+from host.terminal.kernel.config import TerminalConfig
 from host.terminal.kernel.contactless import UseContact
 from host.terminal.kernel.pin_entry import PinPad
+from host.terminal.kernel.terminal_data import terminal_data
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import CannotGoOn, Order, Outcome, Transaction
 from host.terminal.pboc_log import transactions

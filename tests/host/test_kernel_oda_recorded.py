@@ -16,8 +16,8 @@ from apdu.wire.pboc.answers import parse_afl
 from apdu.wire.pboc.flags import TerminalCapabilities, Tsi
 from host.network.authorisation import Purpose
 from host.terminal.kernel import oda
-from host.terminal.kernel.config import terminal_data
 from host.terminal.kernel.oda import Method
+from host.terminal.kernel.terminal_data import terminal_data
 from host.terminal.kernel.transaction import Order, Transaction
 
 

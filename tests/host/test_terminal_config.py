@@ -31,13 +31,9 @@ from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT, amount_of
 from apdu.wire.pboc.flags import TerminalCapabilities
 from host.network.authorisation import EntryMode, Purpose
-from host.terminal.kernel.config import (
-    AMOUNT_BINARY,
-    ApplicationParameters,
-    application_data,
-    terminal_data,
-)
+from host.terminal.kernel.config import ApplicationParameters
 from host.terminal.kernel.config_file import load_config, parse_config
+from host.terminal.kernel.terminal_data import AMOUNT_BINARY, application_data, terminal_data
 from host.terminal.kernel.transaction import Order
 
 DEBIT = bytes.fromhex("A000000333010101")

@@ -14,7 +14,7 @@ from apdu.dol import asked, fill
 from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from host.faults import CardMisspoke
-from host.terminal.kernel.config import ACQUIRER, AMOUNT_BINARY, CURRENCY_EXPONENT
+from host.terminal.kernel.terminal_data import ACQUIRER, AMOUNT_BINARY, CURRENCY_EXPONENT
 from host.terminal.kernel.transaction import Transaction
 
 MAY_BE_SENT: Final = frozenset(

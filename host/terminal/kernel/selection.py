@@ -18,7 +18,8 @@ from apdu.wire.pboc import tags
 from apdu.wire.pboc.application import PSE_NAME
 from host.clients.pboc import PbocClient, Selected, by_tag, record_elements
 from host.faults import CardMisspoke, CardRefused, NotFound
-from host.terminal.kernel.config import ApplicationParameters, TerminalConfig, application_data
+from host.terminal.kernel.config import ApplicationParameters, TerminalConfig
+from host.terminal.kernel.terminal_data import application_data
 from host.terminal.kernel.trail import Step
 from host.terminal.kernel.transaction import CannotGoOn, Transaction
 

@@ -18,12 +18,12 @@ from host.network.authorisation import (
     AuthorisationResponse,
     Purpose,
 )
+from host.terminal.kernel.config import ApplicationParameters
 from host.terminal.kernel.trail import Decision, Step
 
 if TYPE_CHECKING:
     from apdu.crypto import sm2
     from apdu.crypto.rsa import RsaPublicKey
-    from host.terminal.kernel.config import ApplicationParameters
 
 
 @dataclass(frozen=True, slots=True)
