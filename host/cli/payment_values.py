@@ -151,7 +151,10 @@ def _kind(value: bytes) -> Said:
 
 
 def _cid(value: bytes) -> Said:
-    words = RESULTS[result_of(value[0])]
+    try:
+        words = RESULTS[result_of(value[0])]
+    except ValueError:
+        raise FormatError("no kind of cryptogram") from None
     if value[0] & Cid.ADVICE:
         words += ", with advice"
     if value[0] & 7 == Cid.REASON_PIN_TRIES:
