@@ -10,10 +10,8 @@ market.agree()
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from itertools import count
 from pathlib import Path
 
@@ -22,9 +20,10 @@ import pytest
 pytest.importorskip("sqlalchemy", reason="needs SQLAlchemy: pip install 'sscard[bank]'")
 
 from issuerbench import PASSWORD
+from mishaps import CALM, Line, Mishap, Slot, TerminalStops
 from paymentbench import payment_cells, state_of
 from paymentdesk import Typing, config, parse_elements
-from powercuts import NOTHING_DONE, Damage, PowerCut, TornFlash
+from powercuts import TornFlash
 
 from apdu.atr import Interface
 from apdu.tlv import parse
@@ -34,18 +33,13 @@ from apdu.wire.pboc.flags import TerminalCapabilities
 from card_os.chip import Chip
 from card_os.world import seeded
 from host.card import Card
-from host.channel.memory import MemoryChannel
 from host.cli.testcard import TEST_DAY
-from host.faults import CardGone
 from host.issuer.authorisation import IssuerHost
 from host.issuer.bank import Bank
 from host.issuer.keys import IssuerKeys
 from host.issuer.limits import UNLIMITED
 from host.issuer.test_keys import TEST_IMKS
 from host.network.authorisation import (
-    AuthorisationRequest,
-    AuthorisationResponse,
-    NoAnswer,
     Purpose,
     Reversal,
 )
@@ -111,121 +105,6 @@ DOINGS = {
 }
 
 
-# What goes wrong
-
-
-class Loss(Enum):
-    """What the line does with a message."""
-
-    NOTHING = "nothing"
-    REQUEST = "it never arrives"
-    ANSWER = "it arrives, its answer does not"
-    LATE = "it arrives when everybody has given it up"
-    TWICE = "it arrives twice"
-
-
-class TerminalStops(BaseException):
-    """The terminal is switched off in the middle; it knows what it had written down."""
-
-
-@dataclass(frozen=True)
-class Mishap:
-    """What happens to one transaction."""
-
-    pulled: int | None = None
-    """The command, from 0, at which the card is pulled out of the slot or field."""
-    done: bool = False
-    """It is carried out all the same, and nobody hears the answer."""
-    torn: int | None = None
-    """The write of the chip, from 0, at which the power goes."""
-    damage: Damage = NOTHING_DONE
-    unsynced: int | None = None
-    losses: tuple[Loss, ...] = ()
-    """Of the messages of the transaction, one after the other."""
-    stops: bool = False
-    """The terminal is switched off as soon as the issuer has answered."""
-
-
-CALM = Mishap()
-
-
-class Slot(MemoryChannel):
-    """A reader from which the card is pulled, or in which its power goes."""
-
-    def __init__(self, market: Market, where: Interface, mishap: Mishap = CALM) -> None:
-        super().__init__(market.chip, where)
-        self.market, self.mishap = market, mishap
-        self.heard = 0
-        self.gone = False
-
-    def _exchange(self, command: bytes) -> bytes:
-        last = self.heard == self.mishap.pulled
-        self.heard += 1
-        self.gone = self.gone or last
-        if self.gone and not (last and self.mishap.done):
-            raise CardGone("the card was pulled")
-        try:
-            answer = super()._exchange(command)
-        except PowerCut:
-            self.gone = True
-            raise CardGone("the power went") from None
-        self.market.watch(command, answer)
-        if self.gone:
-            raise CardGone("the card was pulled")
-        return answer
-
-
-@dataclass
-class Line:
-    """The way to the bank: an `Issuer` that writes down what it is asked before it asks."""
-
-    host: IssuerHost
-    losses: list[Loss] = field(default_factory=list)
-    stops: bool = False
-    asked: list[AuthorisationRequest] = field(default_factory=list)
-    """Requests that are not over for the terminal."""
-    late: list[Callable[[], AuthorisationResponse]] = field(default_factory=list)
-    proven: list[tuple[bytes, int, int]] = field(default_factory=list)
-    """Cryptogram, ATC and CID that were told."""
-
-    def authorise(self, request: AuthorisationRequest, /) -> AuthorisationResponse:
-        self.asked.append(request)
-        self._note(request.icc)
-        found = self._carried(lambda: self.host.authorise(request))
-        if self.stops:
-            raise TerminalStops
-        return found
-
-    def reverse(self, reversal: Reversal, /) -> AuthorisationResponse:
-        return self._carried(lambda: self.host.reverse(reversal))
-
-    def advise(self, request: AuthorisationRequest, /) -> AuthorisationResponse:
-        self._note(request.icc)
-        found = self._carried(lambda: self.host.advise(request))
-        assert found.approved
-        return found
-
-    def _note(self, icc: bytes) -> None:
-        known = parse_elements(icc)
-        atc = int.from_bytes(known[tags.ATC])
-        self.proven.append((known[tags.AC], atc, known[tags.CID][0]))
-
-    def _carried(self, call: Callable[[], AuthorisationResponse]) -> AuthorisationResponse:
-        loss = self.losses.pop(0) if self.losses else Loss.NOTHING
-        match loss:
-            case Loss.REQUEST:
-                raise NoAnswer("the line is dead")
-            case Loss.LATE:
-                self.late.append(call)
-                raise NoAnswer("it takes too long")
-            case Loss.ANSWER:
-                call()
-                raise NoAnswer("the answer was lost")
-            case Loss.TWICE:
-                call()
-        return call()
-
-
 # The world
 
 
@@ -247,7 +126,8 @@ class Market:
 
     def __init__(self, folder: Path | None = None, base: str = "rsa-1152") -> None:
         self.bank = Bank(str(folder / "bank.db") if folder else "sqlite://", limits=UNLIMITED)
-        self.line = Line(IssuerHost(self.bank, IssuerKeys(TEST_IMKS)))
+        self.host = IssuerHost(self.bank, IssuerKeys(TEST_IMKS))
+        self.line = Line(self.host)
         self._own = count(1)
         self.bank.open(self._reference(), PAN, "01", "测试持卡人", NOON)
         self.bank.activate(self._reference(), PAN, PASSWORD, NOON)
@@ -267,7 +147,7 @@ class Market:
         self.numbers = count(1)
         self.atc = 0
         self.cryptograms: dict[bytes, tuple[int, int]] = {}
-        self.slot = Slot(self, CONTACT)
+        self.slot = Slot(self.chip, CONTACT, CALM, self.watch)
         """Of the last transaction."""
 
     def close(self) -> None:
@@ -296,7 +176,7 @@ class Market:
             number.to_bytes(4),
             force_online=doing.force_online,
         )
-        slot = self.slot = Slot(self, doing.where, mishap)
+        slot = self.slot = Slot(self.chip, doing.where, mishap, self.watch)
         self.line.losses, self.line.stops = list(mishap.losses), mishap.stops
         issuer = None if doing.offline else self.line
         if mishap.torn is not None:
@@ -433,7 +313,7 @@ class Market:
         self.atc = counted
 
     def _card(self, where: Interface = CONTACT) -> Card:
-        return Card(Slot(self, where))
+        return Card(Slot(self.chip, where, CALM, self.watch))
 
     def _power_again(self) -> None:
         self.flash = TornFlash(bytes(self.flash.cells))

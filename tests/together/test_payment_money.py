@@ -10,17 +10,15 @@ from tempfile import TemporaryDirectory
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from mishaps import CALM, Loss, Mishap
 from moneybench import (
-    CALM,
     DOINGS,
     LOAD,
     MONEY,
     NOON,
     PAN,
     Doing,
-    Loss,
     Market,
-    Mishap,
 )
 from powercuts import DAMAGES
 
@@ -36,7 +34,7 @@ calm = st.just(CALM)
 pulled = st.builds(Mishap, pulled=st.integers(0, 30), done=st.booleans(), losses=losses)
 torn = st.builds(
     Mishap,
-    torn=st.integers(0, 60),
+    torn=st.integers(0, 30),
     damage=st.sampled_from(DAMAGES),
     unsynced=st.none() | st.integers(0, 9),
     losses=losses,
@@ -77,7 +75,7 @@ class World(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 10**6))
     def let_the_bank_want_a_limit(self, limit: int) -> None:
         wish = scripts.put_data(tags.CARD_CVM_LIMIT, amount_bytes(limit))
-        self.market.line.host.scripts.commands(PAN, [wish], NOON)
+        self.market.host.scripts.commands(PAN, [wish], NOON)
 
     @rule(data=st.data())
     def ask_everybody(self, data: st.DataObject) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import count
 
 import pytest
+from mishaps import Loss, Mishap
 from moneybench import (
     ALONE,
     CASH,
@@ -21,9 +22,7 @@ from moneybench import (
     TAP,
     TAP_ALONE,
     Doing,
-    Loss,
     Market,
-    Mishap,
 )
 from powercuts import DAMAGES
 from slots import slot
@@ -80,13 +79,13 @@ def test_wherever_it_ends_everybody_agrees_and_the_next_one_succeeds(
 
 @pytest.mark.parametrize("way", WAYS)
 def test_wherever_it_ends_a_script_gets_to_the_card_in_the_end(market: Market, way: str) -> None:
-    outbox = market.line.host.scripts.outbox
+    outbox = market.host.scripts.outbox
     wanted = count(1_000)
     limit = next(wanted)
 
     def want() -> None:
         wish = scripts.put_data(tags.CARD_CVM_LIMIT, amount_bytes(limit))
-        market.line.host.scripts.commands(PAN, [wish], NOON)
+        market.host.scripts.commands(PAN, [wish], NOON)
 
     want()
     for _ in everywhere(market, ONLINE, 30, way):
