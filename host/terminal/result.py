@@ -166,7 +166,7 @@ def result_of(
         authorisation_code=transaction.authorisation_code,
         balance=response.balance if response else None,
         cash=transaction.cash,
-        cash_before=amount_of(cash) if cash else None,
+        cash_before=_amount(cash),
         script_results=transaction.script_results,
         trail=tuple(transaction.trail),
         cvr=Cvr(card_results(card.get(tags.IAD, b""))),
