@@ -15,9 +15,11 @@ from typing import NamedTuple
 import pytest
 from books import book
 from hostworker import WRONG_EVERY
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from issuerbench import PAN as BENCH_PAN
 from issuerbench import IssuerBench
-from moneybench import CASH, LOAD, NOON, ONLINE, PAN, TAP, Market
+from moneybench import CASH, LOAD, NOON, ONLINE, PAN, TAP, Doing, Market
 
 from apdu.atr import Interface
 from apdu.tlv import Tlv, build, parse
@@ -169,6 +171,15 @@ CASH_LIES: dict[str, Lie] = {
 }
 
 
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[Market]:
+    """One world for many transactions."""
+    made = Market()
+    made.happen(LOAD, 100_000)
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def market() -> Iterator[Market]:
     made = Market()
@@ -268,6 +279,43 @@ def test_a_tap_in_which_somebody_lies_is_not_approved_and_the_next_one_is(
     assert Outcome.APPROVED_OFFLINE is paid(market, Card(channel), TAP, market.line).outcome
     assert 20_000 - 700 - lost == market.cash()
     assert 20_000 - 700 == market.bank.account(PAN).cash
+
+
+# Noise
+
+
+class Noisy(MemoryChannel):
+    """A reader that changes one byte of one answer."""
+
+    def __init__(self, market: Market, where: Interface, at: int, byte: int, noise: int) -> None:
+        super().__init__(market.chip, where)
+        self.at, self.byte, self.noise = at, byte, noise
+
+    def _exchange(self, command: bytes) -> bytes:
+        answer = bytearray(super()._exchange(command))
+        if self.at == 0:
+            answer[self.byte % len(answer)] ^= self.noise
+        self.at -= 1
+        return bytes(answer)
+
+
+@given(
+    doing=st.sampled_from([ONLINE, CASH, TAP]),
+    at=st.integers(0, 24),
+    byte=st.integers(0, 255),
+    noise=st.integers(1, 255),
+)
+@settings(max_examples=150)
+def test_one_byte_of_noise_is_never_more_than_a_fault(
+    loaded: Market, doing: Doing, at: int, byte: int, noise: int
+) -> None:
+    noisy = Noisy(loaded, doing.where, at, byte, noise)
+    result = paid(loaded, Card(noisy), doing, loaded.line)
+    assert result.as_json()["trail"]
+    assert (result.fault is not None) == (result.outcome is STOPPED)
+    assert () == loaded.bank.audit()
+    after = paid(loaded, Card(MemoryChannel(loaded.chip)), ONLINE, loaded.line)
+    assert Outcome.APPROVED_ONLINE is after.outcome
 
 
 # Many at once
