@@ -173,8 +173,9 @@ CASH_LIES: dict[str, Lie] = {
 
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[Market]:
-    """One world for many transactions."""
+    """One world for many transactions, with money enough for them."""
     made = Market()
+    made.bank.deposit("800000000001", PAN, 10**9, NOON)
     made.happen(LOAD, 100_000)
     yield made
     made.close()
