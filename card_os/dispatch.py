@@ -21,7 +21,7 @@ words raised anywhere below end here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 
@@ -192,12 +192,12 @@ class Entry:
     """Whether cases 1 to 4 are allowed."""
     shortest: int
     longest: int
-    seen: dict[int, Any]
-    """P1-P2 that have come before, and what they mean."""
     parse: Callable[[bytes], Any] | None
     """None where the data is taken as it comes."""
     bare: bool
     """Whether it may come without secure messaging."""
+    seen: dict[int, Any] = field(default_factory=dict, repr=False)
+    """P1-P2 that have come before, and what they mean."""
 
 
 class Opening(Protocol):
@@ -244,7 +244,6 @@ class CommandTable:
                     cases=(1 in form.cases, 2 in form.cases, 3 in form.cases, 4 in form.cases),
                     shortest=form.lc.start,
                     longest=form.lc.stop - 1,
-                    seen={},
                     parse=None if form.data in plain else form.data.parse,
                     bare=messaging in (Protection.NONE, Protection.OPTIONAL),
                 )
