@@ -311,11 +311,11 @@ def test_one_byte_of_noise_is_never_more_than_a_fault(
     loaded: Market, doing: Doing, at: int, byte: int, noise: int
 ) -> None:
     noisy = Noisy(loaded, doing.where, at, byte, noise)
-    result = paid(loaded, Card(noisy), doing, loaded.line)
+    result = paid(loaded, Card(noisy), doing, loaded.host)
     assert result.as_json()["trail"]
     assert (result.fault is not None) == (result.outcome is STOPPED)
     assert () == loaded.bank.audit()
-    after = paid(loaded, Card(MemoryChannel(loaded.chip)), ONLINE, loaded.line)
+    after = paid(loaded, Card(MemoryChannel(loaded.chip)), ONLINE, loaded.host)
     assert Outcome.APPROVED_ONLINE is after.outcome
 
 
