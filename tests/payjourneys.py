@@ -77,10 +77,15 @@ def cash(desk: Desk) -> None:
     assert [OFFLINE, OFFLINE] == [first.outcome, second.outcome]
     desk.settle(first, second)
     assert desk.holds(DEPOSIT - 5_000, 5_000 - 1_534)
+    # The card is told what it will have, so the issuer must know what it has.
+    assert ONLINE is desk.load(1_000, PASSWORD).outcome
+    assert desk.holds(DEPOSIT - 6_000, 6_000 - 1_534)
     card = desk.card(CARD)
-    assert 5_000 - 1_534 == balance(card).balance
-    assert [300, 1_234, 5_000] == [each.amount for each in transactions(card)]
-    assert [(0, 5_000)] == [(each.before, each.after) for each in loads(card)]
+    assert 6_000 - 1_534 == balance(card).balance
+    assert [1_000, 300, 1_234, 5_000] == [each.amount for each in transactions(card)]
+    # The second script says first what the card has, so that its counter of commands tells more.
+    written = [(each.before, each.after) for each in loads(card)]
+    assert [(3_466, 4_466), (3_466, 3_466), (0, 5_000)] == written
 
 
 def tap_offline(desk: Desk) -> None:
@@ -193,7 +198,7 @@ JOURNEYS = (
     Journey(
         cash,
         "Electronic cash: loaded from the account by a script, paid twice offline in the slot,"
-        " settled later, and both logs read",
+        " settled later, loaded again, and both logs read",
     ),
     Journey(
         tap_offline,
@@ -218,7 +223,7 @@ JOURNEYS = (
     Journey(
         cash,
         "Electronic cash under the national algorithms: loaded by a script under SM4, paid twice"
-        " offline, settled later, and both logs read",
+        " offline, settled later, loaded again, and both logs read",
         "sm2",
         "_sm",
     ),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ from apdu.wire.hrss.keys import TABLES
 from apdu.wire.pki import CERTIFICATES_NAME
 from card_os.chip import Chip
 from host.cli.explain import Explainer
-from host.cli.names import BANK
-from host.cli.render import Teller
+from host.cli.names import BANK, Shown
+from host.cli.render import ItemsTable, Teller
 from host.cli.stage import Played
 from host.cli.story import CHOSEN_PIN, MISTYPED_PIN, STORY
 from host.cli.text import packed, spaced
@@ -57,6 +58,49 @@ def test_every_apdu_of_personalisation_is_shown_when_asked_for() -> None:
     secrets = PINS + sum(map(len, TABLES)) + len(BANK.keys)
     # Each stands there as it is sent, and in the list of what was made.
     assert 2 * secrets == whole.count("WRITE KEY  ")
+
+
+def test_a_long_step_shows_its_commands_that_matter_and_counts_the_others() -> None:
+    lines = sscard("demo").stdout.splitlines()
+    begins = [*(at for at, line in enumerate(lines) if line.endswith("──")), len(lines)]
+    scenes = {
+        lines[begin][2:].partition("  ")[0].strip(): "\n".join(lines[begin:end])
+        for begin, end in pairwise(begins)
+    }
+    bank = scenes["The bank personalises its application"]
+    slot, tap = scenes["The card pays with its electronic cash"], scenes["The card is tapped"]
+    assert "   INITIALIZE UPDATE  " in bank
+    assert "   STORE DATA  " not in bank
+    assert "   GENERATE AC  " in slot
+    assert "   GET PROCESSING OPTIONS  " in tap
+    for scene in (slot, tap):
+        assert "   READ RECORD  " not in scene
+        assert "commands (--all shows them)" in scene
+    assert "The same files, PIN and keys as before." in scenes["A second card is issued"]
+
+
+def test_names_wrap_before_values_do() -> None:
+    value = " ".join(["AB"] * 10)
+    items = [Shown("9F38", "A name that is rather long for its column", "一个相当长的名字", value)]
+
+    def written(width: int) -> list[str]:
+        out = StringIO()
+        Console(file=out, width=width).print(ItemsTable(items))
+        return [line.rstrip() for line in out.getvalue().splitlines()]
+
+    (wide,) = written(120)
+    assert wide.endswith(value)
+    narrow = written(80)
+    assert narrow[0].endswith(value)
+    assert 2 == len(narrow)
+    assert all(line.count("AB") >= 5 for line in written(60) if "AB" in line)
+    assert [] == written_nothing()
+
+
+def written_nothing() -> list[str]:
+    out = StringIO()
+    Console(file=out, width=80).print(ItemsTable([]))
+    return out.getvalue().split()
 
 
 def test_the_demo_as_json_is_a_step_a_line() -> None:

@@ -92,6 +92,11 @@ def test_a_blocked_application_still_tells() -> None:
     assert "622800******1117" == values(found)["5A"]
 
 
+def test_a_blocked_application_that_says_nothing_is_not_called_new() -> None:
+    found = bank_report(Card(MemoryChannel(Liar(issue_test_card(), "00A4040008A0", "6283"))))
+    assert (BLOCKED, True) == (found.state, bool(found.trouble))
+
+
 def test_a_card_that_waits_for_its_bank_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     chip = bare()
     found = told(chip)
