@@ -188,8 +188,8 @@ def test_a_silence_ends_and_a_late_answer_answers_nothing_else() -> None:
             pass
 
     with Stranger(slow, good) as stranger:
-        with to(stranger.port, timeout=0.05) as line:
-            with pytest.raises(NoAnswer, match=r"no answer of the issuer in 0\.05 seconds"):
+        with to(stranger.port, timeout=0.3) as line:
+            with pytest.raises(NoAnswer, match=r"no answer of the issuer in 0\.3 seconds"):
                 line.authorise(REQUEST)
             assert None is line._line
         late.set()

@@ -66,7 +66,7 @@ HOSTILE = {
 @pytest.mark.parametrize("sent", HOSTILE.values(), ids=HOSTILE)
 def test_a_frame_that_is_none_ends_its_connection_and_no_other(sent: bytes) -> None:
     issuer = Told()
-    patience = Patience(idle=WAIT, message=0.05)
+    patience = Patience(idle=WAIT, message=WAIT)
     with served(issuer, patience=patience) as server, linked(server) as line:
         assert line.authorise(REQUEST).approved
         with raw(server) as hostile:
