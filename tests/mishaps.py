@@ -100,10 +100,12 @@ class Line:
     late: list[Callable[[], AuthorisationResponse]] = field(default_factory=list)
     proven: list[tuple[bytes, int, int]] = field(default_factory=list)
     """Cryptogram, ATC and CID that were told."""
+    last: AuthorisationRequest | None = None
+    """The last request or advice."""
 
     def authorise(self, request: AuthorisationRequest, /) -> AuthorisationResponse:
         self.asked.append(request)
-        self._note(request.icc)
+        self._note(request)
         found = self._carried(lambda: self.host.authorise(request))
         if self.stops:
             raise TerminalStops
@@ -113,13 +115,14 @@ class Line:
         return self._carried(lambda: self.host.reverse(reversal))
 
     def advise(self, request: AuthorisationRequest, /) -> AuthorisationResponse:
-        self._note(request.icc)
+        self._note(request)
         found = self._carried(lambda: self.host.advise(request))
         assert found.approved
         return found
 
-    def _note(self, icc: bytes) -> None:
-        known = parse_elements(icc)
+    def _note(self, request: AuthorisationRequest) -> None:
+        self.last = request
+        known = parse_elements(request.icc)
         atc = int.from_bytes(known[tags.ATC])
         self.proven.append((known[tags.AC], atc, known[tags.CID][0]))
 

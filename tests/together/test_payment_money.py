@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from mishaps import CALM, Loss, Mishap
@@ -101,5 +101,9 @@ class World(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-World.TestCase.settings = settings(max_examples=20, stateful_step_count=12)
+World.TestCase.settings = settings(
+    max_examples=20,
+    stateful_step_count=12,
+    phases=[each for each in Phase if each is not Phase.explain],
+)
 TestWorld = World.TestCase

@@ -92,7 +92,10 @@ class Wire:
         raw = encode(sent)
         question = decode(raw)
         found = read_question(question, NOON.date())
-        self.watch.hear(raw, raw.hex(), repr(sent), repr(question), repr(value), repr(found))
+        shown = [repr(each) for each in (sent, question, value, found)]
+        self.watch.hear(raw, raw.hex(), *shown)
+        hidden = sent.fields.get("52")  # the enciphered PIN is for the message alone
+        assert not hidden or not any(hidden.casefold() in each.casefold() for each in shown)
         match found:
             case Reversal():
                 response = self.host.reverse(found)

@@ -34,7 +34,15 @@ from host.clients.pboc import PbocClient
 from host.issuer import scripts
 from host.terminal.kernel.transaction import Outcome
 
-KINDS = {"purchase": ONLINE, "cash": CASH, "tap": TAP, "load": LOAD}
+KINDS = {
+    "purchase": (ONLINE, ONLINE),
+    "cash": (CASH, ONLINE),
+    "tap": (TAP, ONLINE),
+    "load": (LOAD, ONLINE),
+    # Then the card's counter of script commands has not been set back.
+    "load after a load": (LOAD, LOAD),
+}
+"""What ends early, and what comes behind."""
 WAYS: dict[str, Callable[[int], Mishap]] = {
     "pulled before": lambda at: Mishap(pulled=at),
     "pulled after": lambda at: Mishap(pulled=at, done=True),
@@ -68,10 +76,11 @@ def everywhere(market: Market, doing: Doing, amount: int, way: str) -> Iterator[
 def test_wherever_it_ends_everybody_agrees_and_the_next_one_succeeds(
     market: Market, kind: str, way: str
 ) -> None:
-    for _ in everywhere(market, KINDS[kind], 30, way):
+    doing, behind = KINDS[kind]
+    for _ in everywhere(market, doing, 30, way):
         market.settle()
         market.agree()
-        result = market.happen(ONLINE, 1)
+        result = market.happen(behind, 1)
         assert result is not None
         assert Outcome.APPROVED_ONLINE is result.outcome
         market.agree()
@@ -145,6 +154,27 @@ def test_a_reversal_that_comes_after_another_load_takes_nothing_from_the_card(
     market.happen(LOAD, 5_000, Mishap(stops=True))
     assert Outcome.APPROVED_ONLINE is market.happen(LOAD, 100).outcome
     market.settle()
+    market.agree()
+
+
+def test_a_load_whose_terminal_never_comes_back_is_undone_by_the_card_s_next_word(
+    market: Market,
+) -> None:
+    market.happen(LOAD, 5_000, Mishap(stops=True))
+    market.owed.clear()
+    assert Outcome.APPROVED_ONLINE is market.happen(ONLINE, 1).outcome
+    market.agree()
+
+
+def test_what_a_card_proved_once_is_paid_once_under_whatever_reference(market: Market) -> None:
+    asked = {}
+    for doing in (ONLINE, TAP):
+        market.happen(doing, 700, Mishap(losses=(Loss.TWICE,)))
+        asked[doing] = market.line.last
+    for doing, message in asked.items():
+        again = replace(message, reference=f"7{message.reference[1:]}")
+        verb = market.host.advise if doing is TAP else market.host.authorise
+        assert not verb(again).approved
     market.agree()
 
 
