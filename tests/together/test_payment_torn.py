@@ -33,6 +33,8 @@ from apdu.wire.pboc.application import DEBIT_AID
 from host.clients.pboc import PbocClient
 from host.issuer import scripts
 from host.terminal.kernel.transaction import Outcome
+from host.terminal.recovery import resolve
+from host.terminal.result import Result
 
 KINDS = {
     "purchase": (ONLINE, ONLINE),
@@ -135,17 +137,32 @@ def test_a_tap_between_two_loads_tells_nothing_of_the_first(market: Market) -> N
     market.agree()
 
 
-def test_a_load_in_doubt_is_told_by_the_log_when_the_balance_has_moved(market: Market) -> None:
+def doubtful_load(market: Market) -> Result:
+    """A load of 5 yuan that the card was pulled out of too early, and nobody knows."""
     for at in count(1):
         lost = market.begin(LOAD, 500, Mishap(pulled=at))
         assert lost is not None
         if lost.doubt:
-            break
+            return lost
         market.end(LOAD, lost)
+    raise AssertionError
+
+
+def test_a_load_in_doubt_is_told_by_the_log_when_the_balance_has_moved(market: Market) -> None:
+    lost = doubtful_load(market)
     assert Outcome.APPROVED_OFFLINE is market.happen(ALONE, 99).outcome
     assert not market.end(LOAD, lost).approved
     market.settle()
     market.agree()
+
+
+def test_a_load_that_the_log_does_not_reach_back_to_stays_in_doubt(market: Market) -> None:
+    lost = doubtful_load(market)
+    for _ in range(10):
+        assert Outcome.APPROVED_ONLINE is market.happen(LOAD, 1).outcome
+    found = resolve(slot(market.chip), lost, market.config, market.line)
+    assert found.doubt
+    market.agree()  # the bank has undone it, by what the card's next transaction told
 
 
 def test_a_reversal_that_comes_after_another_load_takes_nothing_from_the_card(
