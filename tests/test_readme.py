@@ -49,4 +49,4 @@ def test_the_payments_of_the_readme_go_as_it_says(
             words = command.replace("examples/", f"{ROOT}/examples/").split()[1:]
             statuses.append(sscard(*words, stdin="246810\n246810\n").exit_code)
     assert [0] * (len(statuses) - 1) + [1] == statuses
-    assert 9 == len(statuses)
+    assert 16 == len(statuses)
