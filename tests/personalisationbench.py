@@ -22,9 +22,9 @@ from apdu.wire.pboc.groups import (
     SECRET,
     DataGroup,
 )
-from apdu.wire.perso import Algorithm, KeyUsage, Life
+from apdu.wire.perso import Algorithm, FileKind, KeyUsage, Life
 from card_os.apps.pboc.channel import COUNTER_FID
-from card_os.apps.pboc.groups import group_numbers, read_group
+from card_os.apps.pboc.groups import read_group
 from card_os.apps.pboc.state import STATE_FID, CardState, load
 from card_os.chip import FLASH_SIZE, Chip
 from card_os.dispatch import Context
@@ -157,7 +157,8 @@ def held(chip: Chip) -> dict[int, bytes | None]:
     """All groups that the chip keeps as they came."""
     own = {STATE_FID, COUNTER_FID}
     found = directory(chip)
-    return {n: read_group(found, n) for n in group_numbers(found) if n not in own}
+    kept = {n for n, file in found.by_fid.items() if file.header.kind is FileKind.TRANSPARENT}
+    return {n: read_group(found, n) for n in kept - own}
 
 
 def whole(chip: Chip, name: str = "rsa-1152") -> None:

@@ -24,7 +24,9 @@ from apdu.wire.pboc.amounts import amount_bytes, amount_of
 from apdu.wire.pboc.commands import (
     APPLICATION_BLOCK,
     APPLICATION_UNBLOCK,
+    BALANCES,
     CARD_BLOCK,
+    PARAMETERS,
     PIN_CHANGE_UNBLOCK,
     PUT_DATA,
     UPDATE_RECORD,
@@ -34,31 +36,8 @@ from apdu.wire.pboc.commands import (
 )
 from host.issuer.keys import CardKeys
 
-CHANGEABLE: Final = frozenset(
-    {
-        tags.INTERNATIONAL_CURRENCY_LIMIT,
-        tags.CTTAL,
-        tags.LOWER_LIMIT,
-        tags.UPPER_LIMIT,
-        tags.CTTAUL,
-        tags.CARD_CVM_LIMIT,
-        tags.EC_RESET_THRESHOLD,
-        tags.INTERNATIONAL_COUNTRY_LIMIT,
-        tags.CONVERSION_FACTOR,
-        tags.DUAL_LIMIT,
-        tags.EC_BALANCE_LIMIT,
-        tags.EC_SINGLE_LIMIT,
-        tags.EC_BALANCE,
-        tags.SECOND_EC_CVM_LIMIT,
-        tags.SECOND_EC_THRESHOLD,
-        tags.SECOND_EC_BALANCE_LIMIT,
-        tags.SECOND_EC_SINGLE_LIMIT,
-        tags.SECOND_EC_BALANCE,
-        tags.DEDUCTION_INDICATOR,
-        tags.DEDUCTION_LIMIT,
-    }
-)
-"""Data elements that PUT DATA may write (JR/T 0025.5 annex A)."""
+CHANGEABLE: Final = BALANCES | PARAMETERS
+"""What PUT DATA may write."""
 RECORD_SFIS: Final = range(1, 11)
 LONGEST_RECORD: Final = 251
 """Bytes that UPDATE RECORD can carry beside its MAC."""

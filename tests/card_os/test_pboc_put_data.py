@@ -24,9 +24,8 @@ from apdu.wire.elements import BY_TAG, Format
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT, amount_of
 from apdu.wire.pboc.answers import LoadLogHead
-from apdu.wire.pboc.commands import PUT_DATA, DataTag
+from apdu.wire.pboc.commands import BALANCES, PARAMETERS, PUT_DATA, DataTag
 from apdu.wire.pboc.flags import Result
-from card_os.apps.pboc.put_data import BALANCES, PARAMETERS
 from card_os.apps.pboc.state import CardState
 from card_os.chip import Chip
 from card_os.nvm import Flash

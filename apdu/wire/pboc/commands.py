@@ -8,6 +8,7 @@ bit in the class, and a MAC of 4 bytes behind their data (JR/T 0025.5 annex C).
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
 from apdu.errors import FormatError
 from apdu.tlv import build, parse, tlv
@@ -188,6 +189,30 @@ PUT_DATA = CommandForm(
     lc=range(1, 252),
     spec="JR/T 0025.5 annex B",
 )
+BALANCES: Final = frozenset({tags.EC_BALANCE, tags.SECOND_EC_BALANCE})
+PARAMETERS: Final = frozenset(
+    {
+        tags.INTERNATIONAL_CURRENCY_LIMIT,
+        tags.CTTAL,
+        tags.LOWER_LIMIT,
+        tags.UPPER_LIMIT,
+        tags.CTTAUL,
+        tags.CARD_CVM_LIMIT,
+        tags.EC_RESET_THRESHOLD,
+        tags.INTERNATIONAL_COUNTRY_LIMIT,
+        tags.CONVERSION_FACTOR,
+        tags.DUAL_LIMIT,
+        tags.EC_BALANCE_LIMIT,
+        tags.EC_SINGLE_LIMIT,
+        tags.SECOND_EC_CVM_LIMIT,
+        tags.SECOND_EC_THRESHOLD,
+        tags.SECOND_EC_BALANCE_LIMIT,
+        tags.SECOND_EC_SINGLE_LIMIT,
+        tags.DEDUCTION_INDICATOR,
+        tags.DEDUCTION_LIMIT,
+    }
+)
+"""What PUT DATA may write besides balances (JR/T 0025.5 annex A); GET DATA tells all of it."""
 UPDATE_RECORD = CommandForm(
     "UPDATE RECORD",
     0xDC,

@@ -18,7 +18,7 @@ from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import amount_bytes
 from apdu.wire.pboc.answers import LoadLog
 from apdu.wire.pboc.application import MAC_KEY, PIN_REFERENCE
-from apdu.wire.pboc.commands import GET_DATA, DataTag
+from apdu.wire.pboc.commands import GET_DATA, PARAMETERS, DataTag
 from card_os.apps.pboc.contactless import purse_of, was_read, with_answers
 from card_os.apps.pboc.cryptogram import session_key
 from card_os.apps.pboc.groups import read_record as group_record
@@ -93,37 +93,18 @@ _BALANCES: Final[dict[int, Callable[[CardState], int]]] = {
     tags.DEDUCTION_USED: lambda state: state.deducted,
 }
 """Amounts in the state, told by cards that were personalised with them."""
-_PARAMETERS: Final = frozenset(
-    {
-        tags.LOG_FORMAT,
-        tags.LOAD_LOG_FORMAT,
-        tags.RISK_CURRENCY,
-        tags.ADA,
-        tags.INTERNATIONAL_CURRENCY_LIMIT,
-        tags.CTTAL,
-        tags.ISSUER_AUTHENTICATION_INDICATOR,
-        tags.RISK_COUNTRY,
-        tags.LOWER_LIMIT,
-        tags.UPPER_LIMIT,
-        tags.CTTAUL,
-        tags.CARD_PROCESSING,
-        tags.CARD_CVM_LIMIT,
-        tags.EC_RESET_THRESHOLD,
-        tags.INTERNATIONAL_COUNTRY_LIMIT,
-        tags.CONVERSION_FACTOR,
-        tags.DUAL_LIMIT,
-        tags.SECOND_CURRENCY,
-        tags.EC_BALANCE_LIMIT,
-        tags.EC_SINGLE_LIMIT,
-        tags.SECOND_EC_CURRENCY,
-        tags.SECOND_EC_CVM_LIMIT,
-        tags.SECOND_EC_THRESHOLD,
-        tags.SECOND_EC_BALANCE_LIMIT,
-        tags.SECOND_EC_SINGLE_LIMIT,
-        tags.DEDUCTION_INDICATOR,
-        tags.DEDUCTION_LIMIT,
-    }
-)
+_TOLD: Final = PARAMETERS | {
+    tags.LOG_FORMAT,
+    tags.LOAD_LOG_FORMAT,
+    tags.RISK_CURRENCY,
+    tags.ADA,
+    tags.ISSUER_AUTHENTICATION_INDICATOR,
+    tags.RISK_COUNTRY,
+    tags.CARD_PROCESSING,
+    tags.SECOND_CURRENCY,
+    tags.SECOND_EC_CURRENCY,
+}
+"""What is told as it was personalised or put."""
 _SECOND: Final = {
     tags.EC_BALANCE: tags.SECOND_EC_BALANCE,
     tags.EC_RESET_THRESHOLD: tags.SECOND_EC_THRESHOLD,
@@ -148,7 +129,7 @@ def get_data(ctx: Context, ref: DataTag, _: None) -> bytes:
 def _value(ctx: Context, tag: int) -> bytes | None:
     directory = ctx.session.directory
     profile = profile_of(directory)
-    if tag in _PARAMETERS:
+    if tag in _TOLD:
         return profile.parameters.get(tag)
     if tag in _FROM_STATE:
         return _FROM_STATE[tag](load(directory))

@@ -40,11 +40,6 @@ def read_group(directory: Directory, number: int) -> bytes | None:
     return file.read_binary(HEAD, length) if length else b""
 
 
-def group_numbers(directory: Directory) -> list[int]:
-    """The groups that there are."""
-    return [number for number, file in directory.by_fid.items() if _is_group(file)]
-
-
 def add_group(ctx: Context, directory: Directory, number: int, value: bytes) -> None:
     """Keep a group, in its first room or, when there is one of this number, in that.
 
@@ -76,7 +71,3 @@ def read_record(directory: Directory, sfi: int, number: int) -> bytes:
     places = map(record_place, directory.by_fid)
     known = any(place and place.sfi == sfi for place in places)
     raise StatusError(SW.RECORD_NOT_FOUND if known else SW.FILE_NOT_FOUND)
-
-
-def _is_group(file: ElementaryFile) -> bool:
-    return file.header.kind is FileKind.TRANSPARENT

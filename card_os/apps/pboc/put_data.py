@@ -8,14 +8,13 @@ goes a record of the load log. A load (圈存) tells the new balance, not what i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.elements import BY_TAG, Format
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT, amount_of
-from apdu.wire.pboc.commands import PUT_DATA, DataTag
+from apdu.wire.pboc.commands import BALANCES, PARAMETERS, PUT_DATA, DataTag
 from card_os.apps.pboc import logs
 from card_os.apps.pboc.groups import HEAD
 from card_os.apps.pboc.profile import Profile, profile_of
@@ -25,32 +24,6 @@ from card_os.apps.pboc.transaction import current
 from card_os.dispatch import CommandTable, Context, Protection
 
 commands = CommandTable()
-
-BALANCES: Final = frozenset({tags.EC_BALANCE, tags.SECOND_EC_BALANCE})
-PARAMETERS: Final = frozenset(
-    {
-        tags.INTERNATIONAL_CURRENCY_LIMIT,
-        tags.CTTAL,
-        tags.LOWER_LIMIT,
-        tags.UPPER_LIMIT,
-        tags.CTTAUL,
-        tags.CARD_CVM_LIMIT,
-        tags.EC_RESET_THRESHOLD,
-        tags.INTERNATIONAL_COUNTRY_LIMIT,
-        tags.CONVERSION_FACTOR,
-        tags.DUAL_LIMIT,
-        tags.EC_BALANCE_LIMIT,
-        tags.EC_SINGLE_LIMIT,
-        tags.SECOND_EC_CVM_LIMIT,
-        tags.SECOND_EC_THRESHOLD,
-        tags.SECOND_EC_BALANCE_LIMIT,
-        tags.SECOND_EC_SINGLE_LIMIT,
-        tags.DEDUCTION_INDICATOR,
-        tags.DEDUCTION_LIMIT,
-    }
-)
-"""What may be put besides balances; all else is refused, an issuer's country and the card's
-default actions with it."""
 
 
 @commands.on(PUT_DATA, messaging=Protection.MAC, life=ANSWERING)
