@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -19,6 +18,7 @@ from host.cli import orders
 from host.cli.asking import needed_secret, new_secret
 from host.cli.banks import issuer_keys, opened_bank
 from host.cli.holdings import bank_card
+from host.cli.opening import Where
 from host.cli.yuan import with_yuan
 from host.issuer.accounts import Posted, Statement
 from host.issuer.bank import Bank
@@ -47,8 +47,7 @@ class Place:
     """Whose account it is and where the bank's books are."""
 
     bank: str | None
-    card: Path | None
-    reader: str | None
+    where: Where
     account: str | None
 
 
@@ -153,7 +152,7 @@ def send(place: Place, word: str) -> str:
     """Have the card do something; returns what became of that, in a sentence."""
     command = SCRIPTS[word]()
     if word in _AT_THE_COUNTER:
-        if place.card is None and place.reader is None:
+        if not place.where.given:
             raise click.UsageError(
                 f"{word}: a blocked application goes online no more, so the card itself is needed:"
                 " give --card or --reader."
@@ -173,7 +172,7 @@ def send(place: Place, word: str) -> str:
 @contextmanager
 def _bank_and_pan(place: Place) -> Iterator[tuple[Bank, str, CardFace | None]]:
     """The bank, the account's card number, and what the card says where there is one."""
-    given = (place.card, place.reader, place.account)
+    given = (place.where.image, place.where.reader, place.account)
     if sum(each is not None for each in given) != 1:
         raise click.UsageError("Give one of --card CARD.img, --reader NAME and --account PAN.")
     face = None if place.account is not None else _face(place)
@@ -182,12 +181,12 @@ def _bank_and_pan(place: Place) -> Iterator[tuple[Bank, str, CardFace | None]]:
 
 
 def _face(place: Place) -> CardFace:
-    with bank_card(place.card, place.reader) as card:
+    with bank_card(place.where) as card:
         return card_face(card)
 
 
 def _give(place: Place, command: CommandAPDU) -> None:
-    with bank_card(place.card, place.reader) as card:
+    with bank_card(place.where) as card:
         _give_to(card, command)
 
 

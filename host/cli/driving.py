@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -14,9 +13,8 @@ import click
 from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.wire.hrss.keys import TABLES
-from host.channel import Channel
 from host.cli.asking import typed_secret
-from host.cli.opening import opened
+from host.cli.opening import Where, connecting, opened
 from host.driver import FUNCTIONS, Answer, Driver, PinPrompt
 from host.hsm import HsmAddresses, MemoryHsm
 from host.introduction import FIELDS
@@ -38,10 +36,8 @@ _STEP: Final = "_HSM_Step"
 class Place:
     """Where card, PSAM and HSM are, and how the terminal is called."""
 
-    card: Path | None
-    reader: str | None
-    psam: Path | None
-    psam_reader: str | None
+    where: Where
+    psam: Where
     hsm: str | None
     terminal: str
     device: str
@@ -57,7 +53,7 @@ def drive(function: str, place: Place, given: dict[str, Any]) -> Answer:
         raise click.UsageError(
             "The steps cannot be taken from a command line: between two of them the card must stay"
             f" under power. `{function.partition(_STEP)[0]} --hsm test` takes them all at once;"
-            " `sscard serve` and `host.driver` take them one by one."
+            " `sscard service` and `host.driver` take them one by one."
         )
     parameters = {name: value for name, value in given.items() if value is not None}
     wanted = FUNCTIONS.get(function)
@@ -80,12 +76,8 @@ def _fitting(function: str, wanted: tuple[str, ...], parameters: dict[str, Any])
 @contextmanager
 def _driver(place: Place) -> Iterator[Driver]:
     with ExitStack() as stack:
-        connect = _card(place, stack)
-        psam = None
-        if place.psam is not None or place.psam_reader is not None:
-            if place.psam is not None and place.psam_reader is not None:
-                raise click.UsageError("Give either --psam PSAM.img or --psam-reader NAME.")
-            psam = stack.enter_context(opened(place.psam, place.psam_reader))
+        connect = connecting(place.where, stack)
+        psam = stack.enter_context(opened(place.psam)) if place.psam.given else None
         centre = MemoryCentre() if place.hsm else None
         yield stack.enter_context(
             Driver(
@@ -98,17 +90,6 @@ def _driver(place: Place) -> Iterator[Driver]:
                 addresses=centre.addresses if centre else None,
             )
         )
-
-
-def _card(place: Place, stack: ExitStack) -> Callable[[int], Channel]:
-    """An image is opened at once, a card in a reader when the driver wants it: none is -2."""
-    if place.reader is None or place.card is not None:
-        channel = stack.enter_context(opened(place.card, place.reader))
-        return lambda iType: channel
-    from host.channel.pcsc import PcscChannel
-
-    name = place.reader
-    return lambda iType: PcscChannel.open(name)
 
 
 def _typed_pin(prompt: PinPrompt) -> str | None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from apdu.errors import FormatError
@@ -16,7 +15,7 @@ from apdu.wire.pboc.amounts import SIZE, amount_of
 from apdu.wire.pboc.application import DEBIT_AID
 from host.card import Card
 from host.cli.banks import is_there, opened_bank
-from host.cli.opening import opened
+from host.cli.opening import Where, opened
 from host.cli.yuan import with_yuan
 from host.clients.pboc import PbocClient
 from host.faults import CardFault, CardMisspoke, CardRefused, NotFound
@@ -146,13 +145,13 @@ class Logged:
         }
 
 
-def holdings(path: Path | None, reader: str | None, bank: str | None) -> Holdings:
+def holdings(where: Where, bank: str | None) -> Holdings:
     """Ask the card, and the bank where its books are at hand.
 
     Raises what `opened` raises, CardFault for a card without a bank's application, and for a
     `bank` that was named what `opened_bank` raises.
     """
-    with bank_card(path, reader) as card, card.transaction():
+    with bank_card(where) as card, card.transaction():
         face = card_face(card)
         cash = cash_balance(card)
         client = PbocClient(card)
@@ -169,16 +168,16 @@ def holdings(path: Path | None, reader: str | None, bank: str | None) -> Holding
     return Holdings(face, cash, known, tuple(facts), _account(bank, face.pan))
 
 
-def logged(path: Path | None, reader: str | None) -> Logged:
+def logged(where: Where) -> Logged:
     """Read the logs. Raises as `holdings` does."""
-    with bank_card(path, reader) as card, card.transaction():
+    with bank_card(where) as card, card.transaction():
         return Logged(transactions(card), loads(card))
 
 
 @contextmanager
-def bank_card(path: Path | None, reader: str | None) -> Iterator[Card]:
+def bank_card(where: Where) -> Iterator[Card]:
     """The card of a command that is about the bank's application, which must be there."""
-    with opened(path, reader) as channel:
+    with opened(where) as channel:
         card = Card(channel)
         try:
             reply = card.ask(SELECT, Selection(), DEBIT_AID)

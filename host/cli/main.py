@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from host.cli.bank import bank
-from host.cli.opening import card_options, opened
+from host.cli.functions import driver, service
+from host.cli.opening import Where, card_options, opened
 from host.cli.payments import balance, load, log, pay
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
-from host.cli.text import say_json, spaced, visible
+from host.cli.text import say_json, spaced
 
 if TYPE_CHECKING:
     from host.cli.issuing import Issued
@@ -175,9 +176,7 @@ def issue(
 @click.option("--auto", is_flag=True, help="Follow 61xx with GET RESPONSE, and 6Cxx once.")
 @as_json_option
 @click.argument("hex_words", metavar="[HEX]...", nargs=-1)
-def apdu(
-    card: Path | None, reader: str | None, auto: bool, as_json: bool, hex_words: tuple[str, ...]
-) -> int:
+def apdu(where: Where, auto: bool, as_json: bool, hex_words: tuple[str, ...]) -> int:
     """Send raw commands to a card and print its raw answers, one a line.
 
     Each HEX is one C-APDU; blanks and colons between the digits are for people. `-`, or no HEX
@@ -191,7 +190,7 @@ def apdu(
     from host.cli.typed import converse, exchange_as_json, typed_apdus
 
     commands = typed_apdus(hex_words, sys.stdin.buffer, whole=auto)
-    with opened(card, reader) as channel, channel.transaction():
+    with opened(where) as channel, channel.transaction():
         for exchange in converse(channel, commands, follow=auto):
             if as_json:
                 say_json(exchange_as_json(exchange))
@@ -203,7 +202,7 @@ def apdu(
 @cli.command()
 @card_options
 @as_json_option
-def info(card: Path | None, reader: str | None, as_json: bool) -> int:
+def info(where: Where, as_json: bool) -> int:
     """Show what a card tells: reset, applications, issuer and holder data, PIN tries left.
 
     Of a PSAM: terminal and serial number, algorithm, region, the number of the next purchase
@@ -218,7 +217,7 @@ def info(card: Path | None, reader: str | None, as_json: bool) -> int:
     from host.card import Card
     from host.cli.info import report
 
-    with opened(card, reader) as channel:
+    with opened(where) as channel:
         found = report(Card(channel))
     if as_json:
         say_json(found.as_json())
@@ -227,97 +226,6 @@ def info(card: Path | None, reader: str | None, as_json: bool) -> int:
 
         show(found)
     return DONE if found.sound else REFUSED
-
-
-@cli.command()
-@card_options
-@click.option("--psam", metavar="PSAM.img", type=click.Path(path_type=Path), help="A PSAM image.")
-@click.option("--psam-reader", metavar="NAME", help="The PSAM in a PC/SC reader, like --reader.")
-@click.option("--port", type=click.IntRange(0, 65535), default=18733, show_default=True)
-@click.option("--ipv6", is_flag=True, help="Listen on ::1 too.")
-@click.option("--origin", "origins", metavar="URL", multiple=True, help="A page that may call.")
-@click.option(
-    "--token-file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Holds the token, for its owner alone (mode 0600); otherwise a new one is made.",
-)
-@click.option(
-    "--pin-pad",
-    type=click.Choice(["caller", "terminal"]),
-    default="caller",
-    show_default=True,
-    help="Who enters PINs: the caller over its WebSocket, or whoever sits at this terminal.",
-)
-@as_json_option
-def serve(
-    card: Path | None,
-    reader: str | None,
-    psam: Path | None,
-    psam_reader: str | None,
-    **wanted: Any,
-) -> int:
-    """Offer the LD/T 33 functions to programs and pages on this machine, until Ctrl-C.
-
-    JSON over WebSocket (/ws) and HTTP (POST /call) on 127.0.0.1:
-    {"function": "iReadCardBas", "iType": 3} is answered by {"function": ..., "code": 0,
-    "pOutInfo": "..."}. Every caller needs the token, which is printed with the address of a page
-    to try it on, or is read from FILE; a page also needs to be named with --origin, as
-    https://HOST or https://HOST:PORT. Over HTTP a PIN can only be entered with --pin-pad terminal,
-    and functions in steps need a WebSocket. Calls are logged without what is in them.
-    With --json the first line has url, port and token (null with --token-file).
-    """
-    from host.cli.serving import Wanted
-    from host.cli.serving import serve as run
-
-    run((card, reader), (psam, psam_reader), Wanted(**wanted))
-    return DONE
-
-
-@cli.command()
-@click.argument("function", metavar="FUNCTION")
-@card_options
-@click.option("--psam", metavar="PSAM.img", type=click.Path(path_type=Path), help="A PSAM image.")
-@click.option("--psam-reader", metavar="NAME", help="The PSAM in a PC/SC reader, like --reader.")
-@click.option("--hsm", type=click.Choice(["test"]), help="A key centre with published test keys.")
-@click.option("--type", "iType", type=int, default=1, show_default=True, help="iType: 1 to 4.")
-@click.option("--auth", "iAuthType", type=int, help="iAuthType: 1 by PIN, 2 by key.")
-@click.option("--card-info", "pCardInfo", metavar="S", help="'identification code|number|'.")
-@click.option("--file-addr", "pFileAddr", metavar="S", help="Such as 'SSSEEF05|06|07|$'.")
-@click.option("--write-data", "pWriteData", metavar="S", help="As --file-addr, values for tags.")
-@click.option("--pay-info", "pPayInfo", metavar="S", help="'yuan|yuan|YYYYMMDDhhmmss|'.")
-@click.option("--terminal", default="", metavar="DIGITS", help="Its number, without a PSAM.")
-@click.option("--device", default="", metavar="S", help="The number of the device.")
-@as_json_option
-def driver(function: str, as_json: bool, **given: Any) -> int:
-    """Call a function of LD/T 33 as hospital programs do, and print its pOutInfo.
-
-    FUNCTION is iReadCardBas, iReadCard, iWriteCard, iVerifyPIN, iChangePIN, iReloadPIN,
-    iUnblockPIN, iDoDebit or iReadDebitRecord. Quote | and $ for the shell.
-
-    Exit status 0, or 1 with the negative code and its sentence on standard error; with --json an
-    object either way: function, code, pOutInfo. PINs are asked for without being shown, or taken
-    from standard input, a line each, where that is no terminal; an empty line cancels.
-
-    Where the PSAM cannot help, --hsm test does, as a key centre would. The HSM steps cannot be
-    taken by hand here: the card's challenge does not outlive the command.
-    """
-    from host.cli.driving import Place, drive
-
-    at = ("card", "reader", "psam", "psam_reader", "hsm", "terminal", "device")
-    place = Place(**{name: given.pop(name) for name in at})
-    answer = drive(function, place, given)
-    said: dict[str, object] = {"function": function, "code": answer.code}
-    said["pOutInfo"] = answer.pOutInfo
-    if answer.code:
-        message = f"{answer.code} {visible(answer.pOutInfo)}"
-        click.echo(f"sscard: {message}", err=True)
-        said["error"] = {"kind": "DriverFault", "message": message}
-    elif not as_json:
-        click.echo(visible(answer.pOutInfo))
-    if as_json:
-        say_json(said)
-    return REFUSED if answer.code else DONE
 
 
 @cli.group(cls=TightLipped, invoke_without_command=True)
@@ -359,7 +267,7 @@ def check(context: click.Context, as_json: bool) -> int:
     return DONE
 
 
-for _verb in (pay, load, balance, log, bank):
+for _verb in (driver, service, pay, load, balance, log, bank):
     cli.add_command(_verb)
 
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,49 +16,93 @@ if TYPE_CHECKING:
     from host.channel import Channel
 
 F = TypeVar("F", bound=Callable[..., Any])
+IMAGE = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a card is, as the command line says it."""
+
+    image: Path | None = None
+    reader: str | None = None
+    kind: str = "card"
+    """What the options are called after: --card, --reader; or --psam, --psam-reader."""
+
+    @property
+    def given(self) -> bool:
+        """Whether any card is meant."""
+        return self.image is not None or self.reader is not None
+
+    def check(self) -> None:
+        """A usage error unless exactly one place is given."""
+        if (self.image is None) == (self.reader is None):
+            reader = "--reader" if self.kind == "card" else f"--{self.kind}-reader"
+            raise click.UsageError(
+                f"Give either --{self.kind} {self.kind.upper()}.img or {reader} NAME."
+            )
 
 
 def card_options(verb: F) -> F:
-    """The options --card and --reader, of which `opened` wants one."""
+    """The options that say where the card is; the verb gets them as `where`, a `Where`."""
     image = click.option(
-        "--card",
-        metavar="CARD.img",
-        type=click.Path(path_type=Path),
-        help="A card image, as `sscard issue` makes it.",
+        "--card", metavar="CARD.img", type=IMAGE, help="A card image, as `sscard issue` makes it."
     )
     reader = click.option(
         "--reader",
         metavar="NAME",
         help="The card in the PC/SC reader that has NAME in its name; '' if there is only one.",
     )
-    return image(reader(verb))
+
+    @wraps(verb)
+    def told(*arguments: Any, card: Path | None, reader: str | None, **rest: Any) -> Any:
+        return verb(*arguments, where=Where(card, reader), **rest)
+
+    return image(reader(told))  # type: ignore[return-value]
 
 
-def check_one(card: Path | None, reader: str | None) -> None:
-    """A usage error unless exactly one of the two is given."""
-    if (card is None) == (reader is None):
-        raise click.UsageError("Give either --card CARD.img or --reader NAME.")
+def psam_options(verb: F) -> F:
+    """The options that say where a PSAM is; the verb gets them as `psam`, a `Where`."""
+    image = click.option("--psam", metavar="PSAM.img", type=IMAGE, help="A PSAM image.")
+    reader = click.option(
+        "--psam-reader", metavar="NAME", help="The PSAM in a PC/SC reader, like --reader."
+    )
+
+    @wraps(verb)
+    def told(*arguments: Any, psam: Path | None, psam_reader: str | None, **rest: Any) -> Any:
+        return verb(*arguments, psam=Where(psam, psam_reader, "psam"), **rest)
+
+    return image(reader(told))  # type: ignore[return-value]
 
 
 @contextmanager
-def opened(
-    card: Path | None, reader: str | None, *, contactless: bool = False
-) -> Iterator[Channel]:
+def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
     """The card under power, and let go of properly whatever happens.
 
     `contactless`: an image is held to a reader instead of put into a slot; of a real reader its
-    kind decides. Raises UsageError unless exactly one of the two is given, ImageError for an
-    image that cannot be used, a CardFault for a reader.
+    kind decides. Raises UsageError unless exactly one place is given, ImageError for an image
+    that cannot be used, a CardFault for a reader.
     """
-    check_one(card, reader)
-    if card is not None:
-        with _image(card, contactless) as channel:
+    where.check()
+    if where.image is not None:
+        with _image(where.image, contactless) as channel:
             yield channel
     else:
         from host.channel.pcsc import PcscChannel
 
-        with PcscChannel.open(reader or "") as channel:
+        with PcscChannel.open(where.reader or "") as channel:
             yield channel
+
+
+def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
+    """How the functions of LD/T 33 come to their card: an image is opened at once and stays so,
+    a card in a reader is connected to when they want it, and may change in between."""
+    if where.reader is None or where.image is not None:
+        channel = stack.enter_context(opened(where))
+        return lambda iType: channel
+    from host.channel.pcsc import PcscChannel
+
+    name = where.reader
+    return lambda iType: PcscChannel.open(name)
 
 
 @contextmanager

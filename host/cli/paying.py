@@ -21,7 +21,7 @@ from host.channel import Channel
 from host.channel.trace import RecordingChannel
 from host.cli.asking import HolderHere
 from host.cli.banks import reached
-from host.cli.opening import check_one, opened
+from host.cli.opening import Where, opened
 from host.cli.orders import new_order
 from host.cli.outbox import DEFAULT as OUTBOX
 from host.cli.outbox import NOTHING_TOLD, Outbox, Told
@@ -47,8 +47,7 @@ _AMOUNTS: Final = ("amount", "balance", "electronic_cash_before", "electronic_ca
 class Desk:
     """What the command line says of card, terminal and issuer."""
 
-    card: Path | None
-    reader: str | None
+    where: Where
     bank: str | None
     host: str | None
     terminal: Path | None
@@ -125,12 +124,12 @@ def transact(desk: Desk, amount: int, purpose: Purpose) -> Paid:
     go together, what `opened` and `reached` raise, and OSError for a trace or an outbox that
     cannot be written.
     """
-    check_one(desk.card, desk.reader)
+    desk.where.check()
     config = _terminal(desk)
     outbox = Outbox(desk.outbox or OUTBOX)
     with ExitStack() as stack:
         issuer = None if desk.offline else stack.enter_context(reached(desk.bank, desk.host))
-        channel = stack.enter_context(opened(desk.card, desk.reader, contactless=desk.contactless))
+        channel = stack.enter_context(opened(desk.where, contactless=desk.contactless))
         channel = stack.enter_context(_traced(channel, desk.trace))
         told = outbox.tell(issuer) if issuer is not None else NOTHING_TOLD
         result = _made(desk, Card(channel), amount, purpose, config, issuer)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from host.cli.banks import bank_option
-from host.cli.opening import card_options
+from host.cli.opening import Where, card_options
 from host.cli.refusals import DONE, REFUSED
 from host.cli.text import say_json
 from host.cli.yuan import YUAN
@@ -105,7 +105,7 @@ def _transact(given: dict[str, Any], amount: int, purpose: Any, as_json: bool) -
 @card_options
 @bank_option
 @as_json_option
-def balance(card: Path | None, reader: str | None, bank: str | None, as_json: bool) -> int:
+def balance(where: Where, bank: str | None, as_json: bool) -> int:
     """Show what money a card has: electronic cash (电子现金), counters, and its account.
 
     Nothing is begun on the card. The account is shown where the bank's books are at hand.
@@ -113,7 +113,7 @@ def balance(card: Path | None, reader: str | None, bank: str | None, as_json: bo
     """
     from host.cli.holdings import holdings
 
-    found = holdings(card, reader, bank)
+    found = holdings(where, bank)
     if as_json:
         say_json(found.as_json())
     else:
@@ -126,14 +126,14 @@ def balance(card: Path | None, reader: str | None, bank: str | None, as_json: bo
 @click.command()
 @card_options
 @as_json_option
-def log(card: Path | None, reader: str | None, as_json: bool) -> int:
+def log(where: Where, as_json: bool) -> int:
     """Show a card's own logs, the newest first: transactions (交易日志) and loads (圈存日志).
 
     With --json an object: transactions and loads.
     """
     from host.cli.holdings import logged
 
-    found = logged(card, reader)
+    found = logged(where)
     if as_json:
         say_json(found.as_json())
     else:

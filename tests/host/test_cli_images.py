@@ -201,8 +201,8 @@ def test_a_card_killed_between_two_calls_keeps_what_it_acknowledged(card: Path) 
 _HOLD = """
 import sys, time
 from pathlib import Path
-from host.cli.opening import opened
-with opened(Path(sys.argv[1]), None) as channel:
+from host.cli.opening import Where, opened
+with opened(Where(Path(sys.argv[1]))) as channel:
     for word in sys.argv[2:]:
         answer = channel.transmit(bytes.fromhex(word))
     print(answer.hex(), flush=True)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sscard serve`: the driver's functions on a port of this machine."""
+"""`sscard service`: the driver's functions on a port of this machine."""
 
 from __future__ import annotations
 
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,7 @@ import click
 
 from apdu.errors import FormatError
 from apdu.secret import Secret
-from host.channel import Channel
-from host.cli.opening import opened
+from host.cli.opening import Where, connecting, opened
 from host.cli.pinpad import TerminalPad
 from host.cli.text import say_json
 from host.driver import Driver, PinPrompt
@@ -41,10 +40,8 @@ class Wanted:
     as_json: bool
 
 
-def serve(
-    card: tuple[Path | None, str | None], psam: tuple[Path | None, str | None], wanted: Wanted
-) -> None:
-    """Serve until Ctrl-C. `card` and `psam` are an image or a reader; a PSAM need not be given.
+def serve(where: Where, psam: Where, wanted: Wanted) -> None:
+    """Serve until Ctrl-C. A PSAM need not be given.
 
     Raises FormatError for an origin or token that is none, and what `opened` raises.
     """
@@ -57,14 +54,14 @@ def serve(
                 "the service needs aiohttp: `pip install 'sscard[service]'`"
             ) from None
         raise
-    if None not in psam:
-        raise click.UsageError("Give either --psam PSAM.img or --psam-reader NAME.")
+    if psam.given:
+        psam.check()
     origins = [checked_origin(each) for each in wanted.origins]
     token = _read_token(wanted.token_file) if wanted.token_file else _new_token()
     pad = TerminalPad() if wanted.pin_pad == "terminal" else None
     with ExitStack() as stack:
-        connect = stack.enter_context(_card(*card))
-        second = stack.enter_context(opened(*psam)) if psam != (None, None) else None
+        connect = connecting(where, stack)
+        second = stack.enter_context(opened(psam)) if psam.given else None
 
         def hire(ask: AskPin | None) -> Driver:
             return Driver(connect, second, ask_pin=ask)
@@ -78,18 +75,6 @@ def serve(
             started=lambda port: _say(wanted, port, token),
             stopping=pad.end if pad else lambda: None,
         )
-
-
-@contextmanager
-def _card(image: Path | None, reader: str | None) -> Iterator[Callable[[int], Channel]]:
-    """How the driver comes to its card: an image stays open, the card in a reader may change."""
-    if reader is None or image is not None:
-        with opened(image, reader) as channel:
-            yield lambda iType: channel
-    else:
-        from host.channel.pcsc import PcscChannel
-
-        yield lambda iType: PcscChannel.open(reader)
 
 
 def _asking(pad: TerminalPad) -> AskPin:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sscard serve` as a process of its own, called by plain clients, with images of cards."""
+"""`sscard service` as a process of its own, called by plain clients, with images of cards."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Served:
 
 @contextmanager
 def served(*words: object, port: int = 0) -> Iterator[Served]:
-    command = [sys.executable, "-m", "host.cli.main", "serve", "--json", "--port", str(port)]
+    command = [sys.executable, "-m", "host.cli.main", "service", "--json", "--port", str(port)]
     process = subprocess.Popen(
         [*command, *map(str, words)],
         cwd=ROOT,
@@ -155,12 +155,14 @@ def test_the_token_may_come_from_a_file_and_is_then_not_shown(card: Path, tmp_pa
         assert 401 == service.call(BASIC, bearer="another")[0]
         assert 200 == service.call(BASIC, bearer="a-token-of-my-own-choice")[0]
     path.chmod(0o640)
-    assert "others can read" in refusal(sscard("serve", "--card", card, "--token-file", path))
+    assert "others can read" in refusal(sscard("service", "--card", card, "--token-file", path))
     path.chmod(0o600)
     path.write_bytes("令牌".encode() * 8)
-    assert refusal(sscard("serve", "--card", card, "--token-file", path)).startswith("token: must")
+    assert refusal(sscard("service", "--card", card, "--token-file", path)).startswith(
+        "token: must"
+    )
     path.unlink()
-    assert "No such file" in refusal(sscard("serve", "--card", card, "--token-file", path), 1)
+    assert "No such file" in refusal(sscard("service", "--card", card, "--token-file", path), 1)
 
 
 def test_it_listens_on_this_machine_only(card: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_port_in_use_is_a_sentence(card: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert "in use" in refusal(sscard("serve", "--card", card, "--port", port), 1)
+        assert "in use" in refusal(sscard("service", "--card", card, "--port", port), 1)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_a_port_in_use_is_a_sentence(card: Path) -> None:
 def test_what_cannot_be_served_is_told_before_anything_is_opened(
     words: tuple[str, ...], why: str
 ) -> None:
-    assert why in refusal(sscard("serve", *words))
+    assert why in refusal(sscard("service", *words))
 
 
 def test_without_aiohttp_the_error_tells_how_to_get_it(
@@ -213,10 +215,10 @@ def test_without_aiohttp_the_error_tells_how_to_get_it(
     for name in [name for name in sys.modules if name.startswith("host.service.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    assert "`pip install 'sscard[service]'`" in refusal(sscard("serve", "--card", card), 1)
+    assert "`pip install 'sscard[service]'`" in refusal(sscard("service", "--card", card), 1)
 
 
 def test_the_card_of_one_service_is_not_served_by_another(card: Path) -> None:
     with served("--card", card) as service:
-        assert str(card) in refusal(sscard("serve", "--card", card, "--port", 0))
+        assert str(card) in refusal(sscard("service", "--card", card, "--port", 0))
         assert 0 == service.call(BASIC)[1]["code"]
