@@ -24,6 +24,15 @@ class Interface(Enum):
     """ISO 14443. What PC/SC shows for an ATR then is made by the reader (`contactless_atr`)."""
 
 
+class Transmission(Enum):
+    """The transmission protocol of a card in a slot (ISO 7816-3). The numbers are those of TD."""
+
+    T0 = 0
+    """Characters: a command has data or Le, not both, and a long reply waits behind 61xx."""
+    T1 = 1
+    """Blocks: a command may have data and Le."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterfaceBytes:
     """TAi, TBi, TCi, each None when absent, and the protocol in TDi, which opens the next group."""
@@ -113,6 +122,18 @@ class Atr:
         if len(raw) > MAX_LENGTH:
             raise FormatError(f"ATR: {len(raw)} bytes, {MAX_LENGTH} at most")
         return raw
+
+
+def contact_atr(historical: bytes, transmission: Transmission) -> bytes:
+    """The ATR of a card in a slot from its historical bytes, 15 at most: no programming voltage, no
+    extra guard time; under T=1 also information fields of 254 bytes and waiting times BWI 4, CWI 5
+    (EMV Book 1 8.3, the basic ATRs). Raises FormatError for more."""
+    if transmission is Transmission.T0:
+        return bytes(Atr(historical, (InterfaceBytes(tb=0, tc=0),)))
+    first = InterfaceBytes(tb=0, tc=0, protocol=1)
+    return bytes(
+        Atr(historical, (first, InterfaceBytes(protocol=1), InterfaceBytes(ta=0xFE, tb=0x45)))
+    )
 
 
 def contactless_atr(historical: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from apdu.atr import Atr, Interface, InterfaceBytes, contactless_atr
+from apdu.atr import Interface, Transmission, contact_atr, contactless_atr
 from apdu.sw import SW
 from card_os.apps.hrss import HRSS
 from card_os.apps.pboc.application import DEBIT, PPSE, PSE
@@ -38,6 +38,7 @@ class Chip:
         self._world = world
         self._broken = False
         self._interface = Interface.CONTACT
+        self._transmission = Transmission.T0
         self._start()
 
     @classmethod
@@ -66,14 +67,20 @@ class Chip:
         if self._interface is Interface.CONTACTLESS:
             self._atr = contactless_atr(historical)
         else:
-            self._atr = bytes(Atr(historical, (InterfaceBytes(tb=0, tc=0),)))
+            self._atr = contact_atr(historical, self._transmission)
 
-    def reset(self, interface: Interface = Interface.CONTACT) -> bytes:
+    def reset(
+        self,
+        interface: Interface = Interface.CONTACT,
+        transmission: Transmission = Transmission.T0,
+    ) -> bytes:
         """Cold or warm reset, or coming into a reader's field: everything volatile is gone.
 
-        Returns the ATR; that of a contactless card is what a reader would make of it.
+        Returns the ATR; that of a contactless card is what a reader would make of it. Which
+        `transmission` it offers in a slot changes the ATR alone: the chip answers by Le.
         """
         self._interface = interface
+        self._transmission = transmission
         self._restart()
         return self._atr
 

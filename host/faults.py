@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong with a card, in the words of the desk.
 
-`Card.send` raises these in place of status words; channels raise the last three.
-No fault ever carries a PIN, a key or the data of a command.
+`Card.send` raises these in place of status words; channels raise CardMisspoke, CardGone and the
+kinds of CardGone. No fault ever carries a PIN, a key or the data of a command.
 """
 
 from __future__ import annotations
@@ -54,6 +54,10 @@ class CardMisspoke(CardFault):
 
 class CardGone(CardFault):
     """No card, or it was pulled or reset by somebody else; what was proven is lost."""
+
+
+class CardReset(CardGone):
+    """Another program reset the card, or powered it off: it is there, what was proven is lost."""
 
 
 class CardMute(CardGone):

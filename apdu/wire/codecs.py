@@ -20,7 +20,6 @@ from construct import (
     Const,
     Construct,
     GreedyBytes,
-    Int8ub,
     Prefixed,
 )
 
@@ -254,8 +253,8 @@ def terminated(end: int) -> Construct:
     return Terminated(end)
 
 
-def counted(inner: Construct) -> Construct:
-    return Prefixed(Int8ub, inner)
+def counted(inner: Construct, size: int) -> Construct:
+    return Prefixed(BytesInteger(size), inner)
 
 
 def uint(size: int) -> Construct:

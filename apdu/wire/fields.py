@@ -195,9 +195,9 @@ def named(chinese: str, kind: Field[T]) -> Field[T]:
     return kind
 
 
-def counted(kind: Field[T]) -> Field[T]:
-    """One byte of length, then the value in that many bytes."""
-    return Field(lambda codecs: codecs.counted(kind.construct(codecs)))
+def counted(kind: Field[T], size: int = 1) -> Field[T]:
+    """The length in `size` bytes, then the value in that many bytes."""
+    return Field(lambda codecs: codecs.counted(kind.construct(codecs), size))
 
 
 def terminated(end: int) -> Field[bytes]:

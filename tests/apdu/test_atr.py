@@ -12,7 +12,7 @@ from books import cases
 from hypothesis import given
 from strategies import atrs, near
 
-from apdu.atr import MAX_LENGTH, Atr, InterfaceBytes
+from apdu.atr import MAX_LENGTH, Atr, InterfaceBytes, Transmission, contact_atr
 from apdu.errors import FormatError
 
 
@@ -107,3 +107,13 @@ def test_a_flipped_bit_is_caught_by_the_check_character() -> None:
         broken[at] ^= 0x01
         with pytest.raises(FormatError, match="TCK"):
             Atr.parse(bytes(broken))
+
+
+def test_a_card_in_a_slot_offers_one_protocol_and_both_atrs_are_the_basic_ones() -> None:
+    historical = bytes(range(13))
+    t0, t1 = (contact_atr(historical, each) for each in Transmission)
+    assert bytes.fromhex("3B6D0000") + historical == t0
+    assert bytes.fromhex("3BED0000 8131FE45") + historical == t1[:-1]
+    assert (0,) == Atr.parse(t0).protocols
+    assert (1,) == Atr.parse(t1).protocols
+    assert historical == Atr.parse(t1).historical
