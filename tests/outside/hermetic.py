@@ -3,7 +3,8 @@
 
 The daemon lives in its own mount and network namespace: its directory is bound over /run/pcscd, and
 the port on which vpcd takes any card from anybody is nobody else's. A client needs no namespace, it
-finds the daemon by PCSCLITE_CSOCK_NAME. Only the thread of a card enters, to connect.
+finds the daemon by PCSCLITE_CSOCK_NAME. Only a card enters, to connect: a thread, or a process.
+The namespace outlives the daemon, so that it can be stopped and started under a card's feet.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,37 @@ NEW_NET = 0x40000000  # CLONE_NEWNET of sched.h
 OFF, ATR = 0, 4  # what vpcd signals in frames of one byte; 1 is power, 2 is reset
 
 
+PACKAGES = {
+    "gpg-connect-agent": "gnupg scdaemon",
+    "ip": "iproute2",
+    "javac": "openjdk-17-jdk-headless",
+    "nsenter": "util-linux",
+    "opensc-explorer": "opensc",
+    "opensc-tool": "opensc",
+    "pcsc_scan": "pcsc-tools",
+    "pcscd": "pcscd",
+    "pkcs15-tool": "opensc",
+    "scriptor": "pcsc-tools",
+    "tshark": "tshark",
+    "unshare": "util-linux",
+}
+"""What Debian and Ubuntu have each program in."""
+
+
+def lacking(*programs: str) -> str:
+    """What to install so that these programs are there, or nothing."""
+    gone = [program for program in programs if not shutil.which(program)]
+    packages = " ".join(dict.fromkeys(PACKAGES.get(program, program) for program in gone))
+    return f"needs {', '.join(gone)}: apt-get install {packages}" if gone else ""
+
+
+@cache
 def missing() -> str:
     """Why there can be no pcscd of our own here, or nothing."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "needs root on Linux, for namespaces"
-    for program, package in ("unshare", "util-linux"), ("ip", "iproute2"), ("pcscd", "pcscd"):
-        if not shutil.which(program):
-            return f"needs {program}: apt-get install {package}"
+    if why := lacking("unshare", "nsenter", "ip", "pcscd"):
+        return why
     lines = CONFIG.read_text().split() if CONFIG.exists() else []
     if "LIBPATH" not in lines or not Path(lines[lines.index("LIBPATH") + 1]).exists():
         return "needs the vpcd driver: apt-get install vsmartcard-vpcd"
@@ -52,21 +78,36 @@ def until(what: str, true: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 class Pcscd:
-    """The daemon. Its environment variable is set for this process and its children."""
+    """The daemon. Its environment variable is set for this process and its children.
+
+    One to a process: pcsc-lite reads that variable once.
+    """
+
+    process: subprocess.Popen[bytes]
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pcscd"))  # short: a socket's path has 108 bytes
         self.client = self.home / "pcscd.comm"
         os.environ["PCSCLITE_CSOCK_NAME"] = str(self.client)
+        ready = self.home / "ready"
+        script = 'ip link set lo up && mkdir -p /run/pcscd && mount --bind "$0" /run/pcscd'
+        script += ' && touch "$0/ready" && exec cat'  # until its standard input ends
+        alone = ["unshare", "-m", "-n", "--propagation", "private"]
+        words = [*alone, "sh", "-c", script, str(self.home)]
+        self.keeper = subprocess.Popen(words, stdin=subprocess.PIPE)
+        until("the namespace is there", ready.exists)
+        self.network = Path(f"/proc/{self.keeper.pid}/ns/net")
         self.start()
 
     def start(self) -> None:
-        script = 'ip link set lo up && mkdir -p /run/pcscd && mount --bind "$0" /run/pcscd'
-        script += " && exec pcscd --foreground $(pcscd --help | grep -o -e --disable-polkit)"  # 2.x
-        alone = ["unshare", "-m", "-n", "--propagation", "private"]
+        for left in "pcscd.comm", "pcscd.pid":  # by one that was killed
+            (self.home / left).unlink(missing_ok=True)
+        told = subprocess.run(["pcscd", "--help"], capture_output=True, text=True).stdout
+        without = [option for option in ("--disable-polkit",) if option in told]  # from 2.0 on
+        enter = ["nsenter", f"--mount=/proc/{self.keeper.pid}/ns/mnt", f"--net={self.network}"]
         with open(self.home / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*alone, "sh", "-c", script, str(self.home)],
+                [*enter, "pcscd", "--foreground", *without],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -83,10 +124,25 @@ class Pcscd:
 
     def remove(self) -> None:
         os.environ.pop("PCSCLITE_CSOCK_NAME")
+        self.keeper.communicate()
         shutil.rmtree(self.home)
 
+    def listens(self, slot: int) -> bool:
+        """Whether vpcd waits for a card in the slot."""
+        wanted, listening = f":{PORT + slot:04X}", "0A"
+        sockets = [
+            line.split()
+            for name in ("tcp", "tcp6")
+            for line in Path(f"/proc/{self.keeper.pid}/net/{name}").read_text().splitlines()[1:]
+        ]
+        return any(each[1].endswith(wanted) and each[3] == listening for each in sockets)
+
     def insert(self, card: Any, slot: int = 0) -> Inserted:
-        return Inserted(card, self.process.pid, PORT + slot)
+        return Inserted(card, self.network, PORT + slot)
+
+    def inside(self, *words: str, **how: Any) -> subprocess.Popen[Any]:
+        """A command of ours that connects to vpcd, as its process."""
+        return subprocess.Popen(["nsenter", f"--net={self.network}", *words], **how)
 
 
 class Inserted(threading.Thread):
@@ -96,10 +152,9 @@ class Inserted(threading.Thread):
     card that returns nothing stays silent.
     """
 
-    def __init__(self, card: Any, namespace_of: int, port: int) -> None:
+    def __init__(self, card: Any, network: Path, port: int) -> None:
         super().__init__(daemon=True)
-        self.card, self.port = card, port
-        self.network = f"/proc/{namespace_of}/ns/net"
+        self.card, self.network, self.port = card, network, port
         self.signals: list[int] = []
         self.ready = threading.Event()
         self.start()

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from hermetic import Inserted, Pcscd, missing, until
+from hermetic import Inserted, Pcscd, until
 
 from apdu.errors import FormatError
 from host.channel.pcsc import PcscChannel, Protocol, readers
@@ -74,15 +74,10 @@ def opened(name: str = HERE, **how: Any) -> PcscChannel:
 
 
 @pytest.fixture(scope="session")
-def pcscd() -> Iterator[Pcscd]:
+def pcscd(pcscd: Pcscd) -> Pcscd:
     pytest.importorskip("smartcard.scard", reason="needs pyscard: pip install 'sscard[pcsc]'")
-    if why := missing():
-        pytest.skip(why)
-    daemon = Pcscd()
     until("the readers are there", lambda: len(readers()) == 2)
-    yield daemon
-    assert daemon.stop() == 0, daemon.log()
-    daemon.remove()
+    return pcscd
 
 
 @pytest.fixture
