@@ -13,6 +13,8 @@ from apdu.errors import FormatError
 
 MAX_LENGTH = 33
 """TS and at most 32 characters."""
+_CONTACTLESS_MAX = 20
+"""TS, T0, TD1, TD2, 15 historical bytes, TCK."""
 
 
 class Interface(Enum):
@@ -142,3 +144,13 @@ def contactless_atr(historical: bytes) -> bytes:
     return bytes(
         Atr(historical, (InterfaceBytes(protocol=0), InterfaceBytes(protocol=1), InterfaceBytes()))
     )
+
+
+def interface_of(atr: bytes) -> Interface:
+    """How a card is reached, by the ATR that a PC/SC reader gives; CONTACT also for what is none.
+
+    A card in a slot could have such an ATR too, but none is known: it names T=0 and T=1 and no
+    parameter of either.
+    """
+    of_ats = len(atr) <= _CONTACTLESS_MAX and atr == contactless_atr(atr[4:-1])
+    return Interface.CONTACTLESS if of_ats else Interface.CONTACT

@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 from books import cases
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import atrs, near
 
-from apdu.atr import MAX_LENGTH, Atr, InterfaceBytes, Transmission, contact_atr
+from apdu.atr import (
+    MAX_LENGTH,
+    Atr,
+    Interface,
+    InterfaceBytes,
+    Transmission,
+    contact_atr,
+    contactless_atr,
+    interface_of,
+)
 from apdu.errors import FormatError
 
 
@@ -117,3 +127,32 @@ def test_a_card_in_a_slot_offers_one_protocol_and_both_atrs_are_the_basic_ones()
     assert (0,) == Atr.parse(t0).protocols
     assert (1,) == Atr.parse(t1).protocols
     assert historical == Atr.parse(t1).historical
+
+
+@given(st.binary(max_size=15))
+def test_the_atr_that_a_reader_makes_for_a_contactless_card_is_known(historical: bytes) -> None:
+    assert Interface.CONTACTLESS is interface_of(contactless_atr(historical))
+
+
+@given(st.binary(max_size=15), st.sampled_from(Transmission))
+def test_the_atr_of_a_card_in_a_slot_is_no_contactless_one(
+    historical: bytes, transmission: Transmission
+) -> None:
+    assert Interface.CONTACT is interface_of(contact_atr(historical, transmission))
+
+
+@given(st.binary(max_size=15), st.data())
+def test_an_atr_of_nearly_that_shape_is_of_a_card_in_a_slot(
+    historical: bytes, data: st.DataObject
+) -> None:
+    raw = bytearray(contactless_atr(historical))
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    assert Interface.CONTACT is interface_of(bytes(raw))
+
+
+@given(st.binary(max_size=40))
+def test_what_is_no_atr_is_of_no_contactless_card(raw: bytes) -> None:
+    try:
+        Atr.parse(raw)
+    except FormatError:
+        assert Interface.CONTACT is interface_of(raw)
