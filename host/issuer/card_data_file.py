@@ -24,7 +24,7 @@ from host.issuer.card_data import (
     SecondCash,
 )
 from host.issuer.test_keys import SIZES
-from host.terminal.kernel.settings import Settings
+from host.settings import Settings
 
 _AMOUNTS: Final = range(LARGEST_AMOUNT + 1)
 _BYTE: Final = range(0x100)

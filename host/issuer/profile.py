@@ -24,7 +24,7 @@ from host.issuer.card_data import CardData
 from host.issuer.card_data_file import read_card_data
 from host.issuer.certification import Random
 from host.issuer.preparation import prepare
-from host.terminal.kernel.settings import Settings
+from host.settings import Settings
 
 PUBLISHED: Final = "published"
 """A whole card that was published, group by group."""

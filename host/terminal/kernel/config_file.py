@@ -17,6 +17,7 @@ from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
 from apdu.wire.pboc.flags import TerminalCapabilities
+from host.settings import Settings
 from host.terminal.kernel.capks import (
     AuthorityKey,
     AuthorityKeys,
@@ -30,7 +31,6 @@ from host.terminal.kernel.config import (
     Risk,
     TerminalConfig,
 )
-from host.terminal.kernel.settings import Settings
 
 SHIPPED: Final = "terminal.toml"
 _AMOUNTS: Final = range(LARGEST_AMOUNT + 1)

@@ -69,6 +69,29 @@ class Settings:
             self.fail(name, f"must be a whole number from {allowed[0]} to {allowed[-1]}")
         return int(value)
 
+    def fraction(self, name: str, least: float, most: float) -> float:
+        """A number, whole or not, from `least` to `most`."""
+        value = self._take(name)
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if not good or not least <= value <= most:
+            self.fail(name, f"must be a number from {least:g} to {most:g}")
+        return float(value)
+
+    def whole_list(self, name: str, allowed: range) -> tuple[int, ...]:
+        """A list of whole numbers, one at least."""
+        value = self._take(name)
+        good = isinstance(value, list) and value
+        if not good or any(type(each) is not int or each not in allowed for each in value):
+            rule = f"must be a list of whole numbers from {allowed[0]} to {allowed[-1]}"
+            self.fail(name, rule)
+        return tuple(value)
+
+    def one_of(self, name: str, words: Collection[str]) -> str:
+        value = self._take(name)
+        if not isinstance(value, str) or value not in words:
+            self.fail(name, f"must be one of {', '.join(words)}")
+        return value
+
     def flag(self, name: str) -> bool:
         value = self._take(name)
         if not isinstance(value, bool):
