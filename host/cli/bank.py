@@ -65,7 +65,8 @@ def open_(as_json: bool, **given: Any) -> int:
 def activate(as_json: bool, **given: Any) -> int:
     """Activate an account (激活): the holder sets the transaction password, typed twice.
 
-    A card that was made to wait for its holder is set free, if it is given by --card or --reader.
+    A card that was made to wait for its holder is set free, if it is given by --card, --reader or
+    --vpcd.
     """
     from host.cli import banking
 

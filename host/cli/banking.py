@@ -155,7 +155,7 @@ def send(place: Place, word: str) -> str:
         if not place.where.given:
             raise click.UsageError(
                 f"{word}: a blocked application goes online no more, so the card itself is needed:"
-                " give --card or --reader."
+                " give --card, --reader or --vpcd."
             )
         with _bank_and_pan(place) as (_, _, face):
             if face is None or not face.blocked:
@@ -172,9 +172,10 @@ def send(place: Place, word: str) -> str:
 @contextmanager
 def _bank_and_pan(place: Place) -> Iterator[tuple[Bank, str, CardFace | None]]:
     """The bank, the account's card number, and what the card says where there is one."""
-    given = (place.where.image, place.where.reader, place.account)
-    if sum(each is not None for each in given) != 1:
-        raise click.UsageError("Give one of --card CARD.img, --reader NAME and --account PAN.")
+    if place.where.places + (place.account is not None) != 1:
+        raise click.UsageError(
+            "Give one of --card CARD.img, --reader NAME, --vpcd and --account PAN."
+        )
     face = None if place.account is not None else _face(place)
     with opened_bank(place.bank) as bank:
         yield bank, face.pan if face else str(place.account), face

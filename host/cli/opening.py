@@ -8,15 +8,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from apdu.vpcd import PORT
 
 if TYPE_CHECKING:
     from host.channel import Channel
 
 F = TypeVar("F", bound=Callable[..., Any])
 IMAGE = click.Path(path_type=Path)
+CARD_WAIT: Final = 10.0
+"""Seconds for a card to plug itself in, and for each of its answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +31,27 @@ class Where:
     reader: str | None = None
     kind: str = "card"
     """What the options are called after: --card, --reader; or --psam, --psam-reader."""
+    vpcd: int | None = None
+    """The port on which a card may plug itself in."""
 
     @property
     def given(self) -> bool:
         """Whether any card is meant."""
-        return self.image is not None or self.reader is not None
+        return self.places > 0
+
+    @property
+    def places(self) -> int:
+        """How many places are given."""
+        return sum(place is not None for place in (self.image, self.reader, self.vpcd))
 
     def check(self) -> None:
         """A usage error unless exactly one place is given."""
-        if (self.image is None) == (self.reader is None):
-            reader = "--reader" if self.kind == "card" else f"--{self.kind}-reader"
-            raise click.UsageError(
-                f"Give either --{self.kind} {self.kind.upper()}.img or {reader} NAME."
-            )
+        if self.places == 1:
+            return
+        if self.kind == "card":
+            raise click.UsageError("Give either --card CARD.img, --reader NAME or --vpcd.")
+        name = self.kind
+        raise click.UsageError(f"Give either --{name} {name.upper()}.img or --{name}-reader NAME.")
 
 
 def card_options(verb: F) -> F:
@@ -52,12 +64,23 @@ def card_options(verb: F) -> F:
         metavar="NAME",
         help="The card in the PC/SC reader that has NAME in its name; '' if there is only one.",
     )
+    vpcd = click.option(
+        "--vpcd",
+        metavar="[PORT]",
+        type=click.IntRange(0, 0xFFFF),
+        is_flag=False,
+        flag_value=str(PORT),
+        help=f"Wait {CARD_WAIT:g} s on 127.0.0.1:PORT ({PORT} unless given) for a card that plugs"
+        " itself in, as `sscard serve` or another vpicc does.",
+    )
 
     @wraps(verb)
-    def told(*arguments: Any, card: Path | None, reader: str | None, **rest: Any) -> Any:
-        return verb(*arguments, where=Where(card, reader), **rest)
+    def told(
+        *arguments: Any, card: Path | None, reader: str | None, vpcd: int | None, **rest: Any
+    ) -> Any:
+        return verb(*arguments, where=Where(card, reader, vpcd=vpcd), **rest)
 
-    return image(reader(told))  # type: ignore[return-value]
+    return image(reader(vpcd(told)))  # type: ignore[return-value]
 
 
 def psam_options(verb: F) -> F:
@@ -86,6 +109,9 @@ def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
     if where.image is not None:
         with _image(where.image, contactless) as channel:
             yield channel
+    elif where.vpcd is not None:
+        with _plugged_in(where.vpcd) as channel:
+            yield channel
     else:
         from host.channel.pcsc import PcscChannel
 
@@ -96,6 +122,9 @@ def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
 def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
     """How the functions of LD/T 33 come to their card: an image is opened at once and stays so,
     a card in a reader is connected to when they want it, and may change in between."""
+    if where.places == 1 and where.vpcd is not None:
+        port = where.vpcd
+        return lambda iType: _plugged_in(port)
     if where.reader is None or where.image is not None:
         channel = stack.enter_context(opened(where))
         return lambda iType: channel
@@ -103,6 +132,15 @@ def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
 
     name = where.reader
     return lambda iType: PcscChannel.open(name)
+
+
+def _plugged_in(port: int) -> Channel:
+    from host.channel.vpcd import VpcdChannel
+
+    def waiting(host: str, port: int) -> None:
+        click.echo(f"waiting on {host}:{port} for a card to plug itself in", err=True)
+
+    return VpcdChannel.listen(port, deadline=CARD_WAIT, waiting=waiting)
 
 
 @contextmanager

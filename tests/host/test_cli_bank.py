@@ -255,7 +255,7 @@ def test_which_account_must_be_said_once(desk: Desk, word: str) -> None:
     target = ("--to", "6228000100001117") if word == "transfer" else ()
     for which in ((), ("--card", "c.img", "--account", "6228000100001117")):
         found = refusal(sscard("bank", word, *amount, *target, *which))
-        assert "one of --card CARD.img, --reader NAME and --account PAN" in found
+        assert "one of --card CARD.img, --reader NAME, --vpcd and --account PAN" in found
 
 
 def test_only_opening_begins_books(desk: Desk) -> None:
