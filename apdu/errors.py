@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+Fact: TypeAlias = int | str | frozenset[int] | tuple[frozenset[int], ...] | None
+"""What a reason may be about: numbers and words, never bytes, which may be secret."""
+
 
 class FormatError(ValueError):
     """Bytes (or a value to become bytes) are not in the shape they claim.
@@ -14,9 +19,30 @@ class FormatError(ValueError):
 
 
 class StatusError(Exception):
-    """The protocol's own no: a status word, and the data that may come with a warning."""
+    """The protocol's own no: a status word, and the data that may come with a warning.
 
-    def __init__(self, sw: int, data: bytes = b"") -> None:
+    `why`: a sentence for whoever runs the chip, with the names of facts in braces; it is made
+    when somebody asks, and never goes over the wire. `spec`: document and clause, where the form
+    of the command does not say it. Both must be free of secrets, as the text of a FormatError.
+    """
+
+    def __init__(
+        self, sw: int, data: bytes = b"", *, why: str = "", spec: str = "", **about: Fact
+    ) -> None:
         super().__init__(f"{sw:04X}")
         self.sw = sw
         self.data = data
+        self.why = why
+        self.spec = spec
+        self.about = about
+
+    def told_as(self, sw: int) -> StatusError:
+        """The same reason under another status word."""
+        found = StatusError(sw, why=self.why, spec=self.spec)
+        found.about |= self.about
+        return found
+
+    @classmethod
+    def of(cls, sw: int, error: FormatError) -> StatusError:
+        """What a parser did not take, under a status word."""
+        return cls(sw, why="{fault}", fault=str(error))

@@ -39,6 +39,11 @@ def key_proof(kid: int) -> Proof:
     return _KEY | kid
 
 
+def proven_key(proof: Proof) -> int | None:
+    """The KID that a proof is of; None for that of a PIN, which is its reference."""
+    return proof & ~_KEY if proof & _KEY else None
+
+
 def without_local(status: SecurityStatus) -> SecurityStatus:
     """What is left of a status when its DF is left for another of the same application."""
     return frozenset(proof for proof in status if not proof & LOCAL)

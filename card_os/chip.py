@@ -12,10 +12,12 @@ from card_os.apps.pboc.application import DEBIT, PPSE, PSE
 from card_os.apps.pki import CERTIFICATES, PKI
 from card_os.apps.psam import PSAM, PSAM_ROOT
 from card_os.apps.root import ROOT
-from card_os.dispatch import Application, Context, answer
+from card_os.dispatch import Application, Context
 from card_os.files.layout import Mark
 from card_os.files.tree import Tree, format_flash, read_master
+from card_os.gates import answer
 from card_os.nvm import JOURNAL_SIZE, Flash, FlashFault, Nvm
+from card_os.refusal import Gate, Noted, Refusal, Remark
 from card_os.world import World
 
 ROM: Final = (ROOT, HRSS, DEBIT, PSE, PPSE, PKI, CERTIFICATES)
@@ -24,6 +26,8 @@ PSAM_ROM: Final = (PSAM_ROOT, PSAM)
 ROMS: Final = {Mark.CARD: ROM, Mark.PSAM: PSAM_ROM}
 """What each kind of chip has. Which kind a chip is, its master block says."""
 FLASH_SIZE: Final = 65_536
+_BROKE: Final = "a cell of the memory could not be written; the chip began anew"
+_STILL_BROKEN: Final = "the memory cannot be brought to a whole state: a cell cannot be written"
 
 
 class Chip:
@@ -82,6 +86,7 @@ class Chip:
         self._interface = interface
         self._transmission = transmission
         self._restart()
+        self._ctx.noted = None
         return self._atr
 
     def transmit(self, command: bytes) -> bytes:
@@ -93,7 +98,32 @@ class Chip:
                 return answer(self._ctx, command)
         except FlashFault:
             self._restart()
+        self._ctx.noted = Noted(
+            SW.MEMORY_FAILURE,
+            _STILL_BROKEN if self._broken else _BROKE,
+            {"gate": Gate.MEMORY},
+            "",
+            "",
+            self._ctx.session.directory,
+        )
         return SW.MEMORY_FAILURE.to_bytes(2)
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why the last command was answered with a status word that is a no, or a warning.
+
+        None after one that was done, and after a reset. For whoever runs the chip: no answer
+        says more because of it.
+        """
+        noted = self._ctx.noted
+        return None if noted is None else noted.refusal()
+
+    @property
+    def remark(self) -> Remark | None:
+        """What the last answer does not say of itself though it is a good one: why a payment was
+        declined, or sent online."""
+        noted = self._ctx.noted
+        return None if noted is None else noted.remark()
 
     def _restart(self) -> None:
         """Drop what was proven and bring memory back to a whole state, or stay broken."""

@@ -1,21 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a C-APDU to its answer: the gates, in the one order in which this chip judges.
+"""Commands as the chip has them: forms bound to handlers and policies, and what these may reach.
 
-     1  lengths Lc and Le make sense                    6700
-     2  the instruction is known                        6D00
-     3  the class is the one declared                   6E00, channel 6881, messaging 6882,
-                                                        chaining 6884
-     4  the command exists at this stage of life        6985, a terminated chip 6A81
-     5  a chain is complete                             6883; 9000 while it is not
-     6  secure messaging is there and right             6987, 6988; all that was proven is forgotten
-     7  case, and number of data bytes                  6700
-     8  P1-P2                                           6A86
-     9  data                                            6A80
-    10  access condition                                6982
-    11  the handler
-
-From gate 7 on the data is what was protected. Handlers contain no permission checks. Status
-words raised anywhere below end here.
+`card_os.gates` judges by what is declared here.
 """
 
 from __future__ import annotations
@@ -25,23 +11,21 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 
-from apdu import cla as class_byte
 from apdu.atr import Interface
-from apdu.command import SHORT_NE, decode
-from apdu.errors import FormatError, StatusError
-from apdu.flow import OK, deliver
+from apdu.errors import StatusError
 from apdu.sw import SW
 from apdu.wire.form import NOTHING, RAW, CommandForm
 from apdu.wire.hrss.commands import CRYPTOGRAM
 from apdu.wire.iso7816 import GET_RESPONSE
 from apdu.wire.perso import KeyUsage, Life
-from card_os.access import FREE, NOTHING_PROVEN, Rule, met
+from card_os.access import Rule
 from card_os.files.records import ElementaryFile
 from card_os.files.tree import Directory, Tree
 from card_os.nvm import Nvm
+from card_os.refusal import Noted
 from card_os.secrets.keys import KeyObject
 from card_os.secrets.pins import PinObject
-from card_os.session import IN_USE, INITIALISATION, TERMINATED, Session, Stage
+from card_os.session import IN_USE, Session, Stage
 from card_os.world import World
 
 P = TypeVar("P")
@@ -73,6 +57,7 @@ class Context:
         "_rom",
         "messaging",
         "ne",
+        "noted",
         "nvm",
         "session",
         "table",
@@ -97,6 +82,8 @@ class Context:
         self.tree = tree
         self._rom = {application.name: application for application in rom}
         self.ne = 0
+        self.noted: Noted | None = None
+        """Why the last command was refused; None after one that was not."""
         self.session = Session(tree.mf, tree.master.life, interface)
         self._begin(tree.mf)
 
@@ -276,107 +263,3 @@ class Application:
     """What SELECT answers when its DF has ended."""
     personalisation: Application | None = None
     """What answers in its place until it is personalised; its DF is born in initialisation."""
-
-
-def answer(ctx: Context, raw: bytes) -> bytes:
-    """The R-APDU for any bytes at all."""
-    session = ctx.session
-    if session.pending and raw[1:2] != _GET_RESPONSE:
-        session.pending = b""
-    try:
-        cla, ins, p1p2, data, ne = decode(raw)
-    except FormatError:
-        session.incoming.drop()
-        return _WRONG_LENGTH
-    try:
-        entry = ctx.table.get(ins)
-        if entry is None:
-            raise StatusError(SW.INS_NOT_SUPPORTED)
-        more, secured = _judge_class(cla, entry) if cla != entry.cla else (False, False)
-        if not entry.life & session.stage:
-            ended = session.stage == TERMINATED
-            raise StatusError(SW.NOT_SUPPORTED if ended else SW.CONDITIONS_NOT_SATISFIED)
-        if more or session.incoming.header is not None:
-            if secured:
-                raise StatusError(SW.CHAINING_NOT_SUPPORTED)
-            whole = session.incoming.add(ins, p1p2, data, more)
-            if whole is None:
-                return OK
-            data = whole
-        if secured or not entry.bare:
-            data = _open(ctx, entry, raw, data) if secured else _bare(ctx)
-        if data:
-            fits = entry.cases[3 if ne else 2] and entry.shortest <= len(data) <= entry.longest
-        else:
-            fits = entry.cases[1 if ne else 0]
-        if not fits:
-            raise StatusError(SW.WRONG_LENGTH)
-        try:
-            params = entry.seen[p1p2]
-        except KeyError:
-            params = _first_seen(entry, p1p2)
-        value = data if entry.parse is None else entry.parse(data)
-        if entry.access is not None:
-            rule = entry.access(ctx, params)
-            if rule is not FREE and session.stage != INITIALISATION:
-                if not met(rule, session.status):
-                    raise StatusError(SW.SECURITY_NOT_SATISFIED)
-        ctx.ne = ne
-        reply = entry.handler(ctx, params, value)
-    except StatusError as refused:
-        session.incoming.drop()
-        # A warning brings data; it goes out only where the command asked for as much.
-        return (refused.data if len(refused.data) <= ne else b"") + refused.sw.to_bytes(2)
-    except FormatError:
-        session.incoming.drop()
-        return _WRONG_DATA
-    if reply is None:
-        return OK
-    if len(reply) <= ne == SHORT_NE:  # what `deliver` would say, in the usual case
-        return reply + OK
-    answered, session.pending = deliver(reply, ne, entry.form.exact)
-    return answered
-
-
-def _first_seen(entry: Entry, p1p2: int) -> Any:
-    try:
-        params = entry.seen[p1p2] = entry.form.params.of(p1p2)
-    except FormatError:
-        raise StatusError(SW.WRONG_P1P2) from None
-    return params
-
-
-def _judge_class(cla: int, entry: Entry) -> tuple[bool, bool]:
-    """A class byte that is not plainly the declared one: a part of a chain? a protected command?"""
-    try:
-        found = class_byte.parse(cla)
-    except FormatError:
-        raise StatusError(SW.CLA_NOT_SUPPORTED) from None
-    if found.base != entry.cla:
-        raise StatusError(SW.CLA_NOT_SUPPORTED)
-    if found.channel:
-        raise StatusError(SW.CHANNEL_NOT_SUPPORTED)
-    secured = found.messaging == _APPENDED and entry.messaging is not Protection.NONE
-    if found.messaging and (not secured or found.chaining):
-        raise StatusError(SW.MESSAGING_NOT_SUPPORTED)
-    if found.chaining and not entry.form.chained:
-        raise StatusError(SW.CHAINING_NOT_SUPPORTED)
-    return found.chaining, secured
-
-
-def _open(ctx: Context, entry: Entry, raw: bytes, data: bytes) -> bytes:
-    """What a protected command says. When it is not right, nothing that was proven stays so."""
-    if ctx.messaging is None:
-        raise StatusError(SW.MESSAGING_NOT_SUPPORTED)
-    try:
-        enciphered = entry.messaging is Protection.ENCIPHERED
-        return ctx.messaging(ctx, entry.form).open(raw[:4], data, enciphered=enciphered)
-    except StatusError:
-        ctx.session.status = NOTHING_PROVEN
-        raise
-
-
-def _bare(ctx: Context) -> bytes:
-    """A command that had to be protected and is not."""
-    ctx.session.status = NOTHING_PROVEN
-    raise StatusError(ctx.unprotected)

@@ -109,10 +109,11 @@ FLOORS = {
         ("image", "chip"),
         ("apps",),
         ("commands",),
+        ("gates",),
         ("dispatch",),
-        ("session",),
+        ("session", "refusal"),
         ("files", "secrets"),
-        ("nvm", "access", "world"),
+        ("nvm", "access", "world", "naming"),
     ),
     "host": (
         ("cli",),

@@ -17,12 +17,9 @@ from apdu.wire.elements import BY_TAG
 from apdu.wire.fields import Coding
 from apdu.wire.hrss.application import MF_FID
 from apdu.wire.hrss.generations import DIRECTORIES, SSSE
-from apdu.wire.hrss.keys import KeySpec
 from apdu.wire.hrss.spec import DfSpec, EfSpec, Item, items
 from apdu.wire.pboc.application import (
-    CHANNEL_DEK_KEY,
-    CHANNEL_ENC_KEY,
-    CHANNEL_MAC_KEY,
+    CHANNEL_KEYS,
     DEBIT_AID,
     DEBIT_FID,
     DIRECTORY_SFI,
@@ -31,7 +28,7 @@ from apdu.wire.pboc.application import (
     PSE_FID,
     PSE_NAME,
 )
-from apdu.wire.perso import FileKind, KeyUsage
+from apdu.wire.perso import FileKind
 from apdu.wire.pki import (
     CERTIFICATES_FID,
     CERTIFICATES_NAME,
@@ -52,11 +49,7 @@ BANK: Final = DfSpec(
     DEBIT_AID,
     "debit",
     "借记应用",
-    keys=(
-        KeySpec("channel ENC", CHANNEL_ENC_KEY, KeyUsage.CHANNEL_ENC),
-        KeySpec("channel MAC", CHANNEL_MAC_KEY, KeyUsage.CHANNEL_MAC),
-        KeySpec("channel DEK", CHANNEL_DEK_KEY, KeyUsage.CHANNEL_DEK),
-    ),
+    keys=CHANNEL_KEYS,
 )
 """Its files each card tells by itself; its keys are those through which the bank comes in."""
 _LIST: Final = EfSpec(

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 from apdu.tlv import build, tlv
+from apdu.wire.hrss.keys import KeySpec
+from apdu.wire.perso import KeyUsage
 
 RID: Final = bytes.fromhex("A000000333")
 """Registered provider: China UnionPay."""
@@ -34,6 +36,17 @@ CHANNEL_ENC_KEY, CHANNEL_MAC_KEY, CHANNEL_DEK_KEY = 0x91, 0x92, 0x93
 """KIDs of the secure channel's keys ENC, MAC and DEK."""
 CHANNEL_VERSION: Final = 1
 """Version of these keys."""
+CHANNEL_KEYS: Final = (
+    KeySpec("channel ENC", CHANNEL_ENC_KEY, KeyUsage.CHANNEL_ENC),
+    KeySpec("channel MAC", CHANNEL_MAC_KEY, KeyUsage.CHANNEL_MAC),
+    KeySpec("channel DEK", CHANNEL_DEK_KEY, KeyUsage.CHANNEL_DEK),
+)
+PAYMENT_KEYS: Final = (
+    KeySpec("UDK-AC", AC_KEY, KeyUsage.CRYPTOGRAM),
+    KeySpec("UDK-MAC", MAC_KEY, KeyUsage.SCRIPT_MAC),
+    KeySpec("UDK-ENC", ENC_KEY, KeyUsage.SCRIPT_ENCIPHERMENT),
+)
+"""What these keys are called and may do."""
 
 LABEL: Final = b"PBOC DEBIT"
 _PRIORITY: Final = b"\x01"
