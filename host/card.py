@@ -6,7 +6,8 @@ The only place on the host's side that looks at status words.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
@@ -18,8 +19,10 @@ from apdu.wire.form import CommandForm
 from apdu.wire.iso7816 import SELECT, Selection
 from host.channel import Channel
 from host.faults import (
+    CardGone,
     CardMisspoke,
     CardRefused,
+    CardReset,
     NotAllowed,
     NotFound,
     PinBlocked,
@@ -51,14 +54,27 @@ class Reply(NamedTuple):
 
 
 class Card:
-    """A card behind a channel."""
+    """A card behind a channel.
+
+    A read or SELECT that finds the card reset by another program is sent once more, behind the
+    SELECTs that went before it, if since the last reset nothing else was sent through the channel
+    and no transaction is open. Anything else raises CardReset and sends nothing: the caller has to
+    know before the next command that what was proven is lost.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        self._kept = 0
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """Keep other programs away for the commands inside."""
-        return self.channel.transaction()
+        with self.channel.transaction():
+            self._kept += 1
+            try:
+                yield
+            finally:
+                self._kept -= 1
 
     def select(self, name: bytes) -> bytes:
         """Select an application by its DF name, 5 to 16 bytes, and return its FCI.
@@ -96,18 +112,41 @@ class Card:
         command = command_of(form, params, data, ne)
         if command.case == 4 and not self.channel.le_with_data:
             command = replace(command, ne=0)  # the reply then comes by way of 61xx
+        try:
+            answer = self._answer(form, command)
+        except CardReset as lost:
+            if lost.kept or self._kept or not self.channel.told.can_repeat(bytes(command)):
+                raise
+            with self._begun_again(lost):
+                answer = self._answer(form, command)
+        return _judge(form.name, answer)
+
+    def _answer(self, form: CommandForm[P, D, R], command: CommandAPDU) -> ResponseAPDU:
         # A command with data selects, proves or changes something, so nobody may come between
         # it and its reply. Plain reads are left alone, so that readers can be shared.
-        alone = self.transaction() if command.data else nullcontext()
+        alone = self.channel.transaction() if command.data else nullcontext()
         try:
             with alone:
                 *parts, last = flow.split(command) if form.chained else [command]
                 for part in parts:
                     _judge(form.name, ResponseAPDU.parse(self.channel.transmit(bytes(part))))
-                answer = flow.exchange(self.channel.transmit, last)
+                return flow.exchange(self.channel.transmit, last)
         except FormatError as error:
             raise CardMisspoke(f"{form.name}: {error}") from None
-        return _judge(form.name, answer)
+
+    @contextmanager
+    def _begun_again(self, lost: CardReset) -> Iterator[None]:
+        """The card reset, where it was before, and ours alone. The fault that was met goes up when
+        that fails for want of the same card."""
+        channel = self.channel
+        atr, selections = channel.atr, channel.told.selections
+        if channel.reset() != atr:
+            raise CardGone("another card is there now") from lost
+        with channel.transaction():
+            for command, sw in selections:
+                if channel.transmit(command)[-2:] != sw:
+                    raise lost
+            yield
 
     def relay(self, command: CommandAPDU, name: str) -> Reply:
         """Send a command that was finished elsewhere, such as one that a key source protected.

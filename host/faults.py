@@ -57,7 +57,21 @@ class CardGone(CardFault):
 
 
 class CardReset(CardGone):
-    """Another program reset the card, or powered it off: it is there, what was proven is lost."""
+    """Another program reset the card, or powered it off: it is there, what was proven is lost.
+
+    The command that met it was not sent. `kept`: it happened although this program kept others
+    away.
+    """
+
+    kept: bool = False
+
+
+class CardBusy(CardGone):
+    """Another program has the card to itself. Nothing was sent."""
+
+
+class ReaderGone(CardGone):
+    """The reader was unplugged, or the service that leads to the readers does not run."""
 
 
 class CardMute(CardGone):

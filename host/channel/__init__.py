@@ -6,11 +6,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from apdu.atr import Interface
 from apdu.errors import FormatError
+from host.channel.told import Told
 from host.faults import CardMisspoke
 
 SHORTEST, LONGEST = 4, 65_535
@@ -28,6 +30,11 @@ class Channel(ABC):
     le_with_data: bool = True
     """Whether a command may carry both data and Le; over T=0 it may not (ISO 7816-3 12.2.4)."""
 
+    @cached_property
+    def told(self) -> Told:
+        """What the card was told since the last `reset()`, which forgets it (`Told.forget`)."""
+        return Told()
+
     def transmit(self, command: bytes) -> bytes:
         """Send one C-APDU of 4 to 65 535 bytes and return the R-APDU, two bytes or more.
 
@@ -38,9 +45,14 @@ class Channel(ABC):
             raise FormatError(
                 f"C-APDU of {len(command)} bytes: must be {SHORTEST} to {LONGEST} bytes long"
             )
+        told = self.told
+        if told.only_reads:
+            told.sending(command)
         answer = self._exchange(command)
         if len(answer) < 2:
             raise CardMisspoke(f"answer of {len(answer)} bytes: shorter than a status word")
+        if told.only_reads:
+            told.answered(command, answer)
         return answer
 
     @abstractmethod
@@ -58,6 +70,11 @@ class Channel(ABC):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep other programs away from the card for the commands inside. May be nested."""
+        yield
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait at least so long for each answer inside: for commands that are known to be slow."""
         yield
 
     def __enter__(self) -> Self:

@@ -29,6 +29,7 @@ class MemoryChannel(Channel):
         return self._chip.transmit(command)
 
     def reset(self) -> bytes:
+        self.told.forget()
         self.atr = self._chip.reset(self.interface)
         return self.atr
 

@@ -35,6 +35,7 @@ class RecordingChannel(Channel):
         return answer
 
     def reset(self) -> bytes:
+        self.told.forget()
         self._inner.reset()
         self._follow()
         return self.atr
@@ -45,4 +46,9 @@ class RecordingChannel(Channel):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._inner.transaction():
+            yield
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        with self._inner.patience(seconds):
             yield

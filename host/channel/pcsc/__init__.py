@@ -1,57 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real readers over PC/SC: the only file that imports pyscard, where bytes become lists and back.
-
-- The functions of `smartcard.scard`, not pyscard's classes: those power the card off on leaving,
-  under the feet of every other program.
-- PC/SC knows no deadlines, so one thread per channel makes its calls and the caller waits for it.
-  pcsc-lite holds a lock of the whole process while it waits for a context in use, so nobody but
-  that thread may touch its context; when a call does not come back, both are left to themselves.
-"""
+"""Real readers over PC/SC: the only package that imports pyscard; bytes become lists and back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, wait
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntFlag
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self
 from weakref import finalize
 
+from apdu.atr import Interface, interface_of
 from host.channel import Channel
-from host.faults import CardFault, CardGone, CardMute
+from host.channel.pcsc.context import BROKE_OFF, NOT_ANSWERING, Context, PcscUnavailable
+from host.faults import CardBusy, CardFault, CardGone, CardMute, CardReset, ReaderGone
 
-Result = TypeVar("Result")
+__all__ = ["PcscChannel", "PcscUnavailable", "Protocol", "readers"]
 
-INSTALL = (
-    "on Debian/Ubuntu `apt-get install gcc libpcsclite-dev pcscd`,"
-    " then `pip install 'sscard[pcsc]'`"
-)
-
-BROKE_OFF = "the exchange broke off, what the card did is not known"
-
-REASONS = {
-    "SCARD_W_RESET_CARD": "another program reset the card, what was proven is lost: call reset()",
-    "SCARD_W_REMOVED_CARD": "the card was pulled",
-    "SCARD_W_UNPOWERED_CARD": "the card was powered off, what was proven is lost: call reset()",
-    "SCARD_W_UNRESPONSIVE_CARD": "the card gives no ATR: turn it round, or clean its contacts",
-    "SCARD_E_NO_SMARTCARD": "no card in the reader",
-    "SCARD_E_NOT_TRANSACTED": BROKE_OFF,
-    "SCARD_F_COMM_ERROR": BROKE_OFF,
-    "SCARD_E_PROTO_MISMATCH": "the card does not speak the protocol asked for",
-    "SCARD_E_SHARING_VIOLATION": "another program has the card to itself",
-    "SCARD_E_READER_UNAVAILABLE": "the reader was unplugged",
-    "SCARD_E_INVALID_HANDLE": "the connection is lost: open the channel anew",
-    "SCARD_E_NO_SERVICE": "the PC/SC service does not run: `apt-get install pcscd` and start it",
-    "SCARD_E_SERVICE_STOPPED": "the PC/SC service was stopped: start it, open the channel anew",
-}
-"""Codes of winscard.h that a desk meets, in words."""
-
-
-class PcscUnavailable(CardFault):
-    """pyscard is not there or does not load; the text says how to get it."""
+_ASK_UID: Final = bytes.fromhex("FFCA000000")
+"""GET DATA to the reader itself: the card's identifier (PC/SC part 3, 3.2.2.1.3)."""
 
 
 class Protocol(IntFlag):
@@ -64,11 +31,11 @@ class Protocol(IntFlag):
 def readers(*, deadline: float = 10.0) -> list[str]:
     """The names of the readers plugged in, within `deadline` seconds.
 
-    Raises PcscUnavailable without pyscard, CardGone without a PC/SC service.
+    Raises PcscUnavailable without pyscard, ReaderGone without a PC/SC service.
     """
-    context = _Context(deadline)
+    context = Context(deadline)
     try:
-        return context.within(context.readers, CardGone, "the PC/SC service does not answer")
+        return context.within(context.readers, ReaderGone, NOT_ANSWERING)
     finally:
         context.close()
 
@@ -95,17 +62,18 @@ class PcscChannel(Channel):
         """Connect to the card in the one reader that has `name_part` in its name, in any case.
 
         `deadline` is in seconds, for this and for each later call. Raises PcscUnavailable without
-        pyscard, CardFault when no reader or several match, CardGone when there is no card or
-        another program has it, CardMute when nothing answers.
+        pyscard, CardFault when no reader or several match, CardGone when there is no card,
+        CardBusy when another program has it to itself, ReaderGone without a PC/SC service,
+        CardMute when nothing answers.
         """
-        context = _Context(deadline)
+        context = Context(deadline)
         try:
             return cls(context, name_part, protocol, shared)
         except BaseException:
             context.close()
             raise
 
-    def __init__(self, context: _Context, name_part: str, protocol: Protocol, shared: bool) -> None:
+    def __init__(self, context: Context, name_part: str, protocol: Protocol, shared: bool) -> None:
         self._context = context
         self._scard = scard = context.scard
         share = scard.SCARD_SHARE_SHARED if shared else scard.SCARD_SHARE_EXCLUSIVE
@@ -125,6 +93,32 @@ class PcscChannel(Channel):
         """The reader's whole name."""
         return self._context.reader
 
+    @property
+    def deadline(self) -> float:
+        """Seconds that a call may take."""
+        return self._context.deadline
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        before = self._context.deadline
+        self._context.deadline = max(seconds, before)
+        try:
+            yield
+        finally:
+            self._context.deadline = before
+
+    def uid(self) -> bytes:
+        """The identifier by which a reader addresses the card in its field, 4, 7 or 10 bytes.
+
+        Empty for a card in a slot, which has none, and where the reader does not tell. Another one
+        at each reset (ISO 14443-3: 4 bytes that begin with 08) on cards that do not want to be
+        followed about.
+        """
+        if self.interface is not Interface.CONTACTLESS:
+            return b""  # to a reader of such cards it would be a command for the card
+        answer = self._exchange(_ASK_UID)
+        return answer[:-2] if answer[-2:] == b"\x90\x00" else b""
+
     def _exchange(self, command: bytes) -> bytes:
         """CardMute also when another program's transaction outlasts the deadline; the command then
         goes out when that ends. What changes the card therefore belongs inside `transaction()`.
@@ -136,7 +130,11 @@ class PcscChannel(Channel):
                 raise CardGone(f"{self.reader}: {BROKE_OFF}")
             return bytes(answer)
 
-        return self._context.within(send, CardMute, "the card did not answer")
+        try:
+            return self._context.within(send, CardMute, "the card did not answer")
+        except CardReset as lost:
+            lost.kept = self._depth > 0
+            raise
 
     def reset(self) -> bytes:
         """As every channel's; also takes up a card that others reset, or that was put back in."""
@@ -145,17 +143,18 @@ class PcscChannel(Channel):
             self._call("SCardReconnect", *self._how, self._scard.SCARD_RESET_CARD)
             return self._learn()
 
+        self.told.forget()
         return self._context.within(reset, CardMute, "no answer to reset")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Keep other programs away from the card for the commands inside. May be nested.
 
-        CardGone when another program kept the card for the whole deadline; nothing was sent.
+        CardBusy when another program kept the card for the whole deadline; nothing was sent.
         """
         if self._depth == 0:
             begin = partial(self._call, "SCardBeginTransaction")
-            self._context.within(begin, CardGone, "another program kept the card to itself")
+            self._context.within(begin, CardBusy, "another program kept the card to itself")
         self._depth += 1
         try:
             yield
@@ -173,96 +172,19 @@ class PcscChannel(Channel):
         return self._context.call(function, self._context.card, *arguments)
 
     def _learn(self) -> bytes:
-        """What a reset settles: the ATR and the protocol."""
+        """What a reset settles: the ATR, the protocol and what follows from them."""
         _, _, protocol, atr = self._call("SCardStatus")
         self.protocol = Protocol(protocol)
         t1 = self.protocol == Protocol.T1
         self._pci = self._scard.SCARD_PCI_T1 if t1 else self._scard.SCARD_PCI_T0
         self.le_with_data = t1
         self.atr = bytes(atr)
+        self.interface = interface_of(self.atr)
         return self.atr
 
     def _end(self) -> None:
         with suppress(CardGone):  # pulled or reset in between: then it has ended
             self._call("SCardEndTransaction", self._scard.SCARD_LEAVE_CARD)
-
-
-class _Context:
-    """A PC/SC context, the one connection in it, and the one thread that may touch them.
-
-    `within` and `close` are for callers, the other methods for the jobs in the thread.
-    """
-
-    def __init__(self, deadline: float) -> None:
-        self.scard = _pyscard()
-        self.reader = "PC/SC"
-        self.id: int | None = None
-        self.card: int | None = None
-        self.dead = ""  # why nothing goes any more
-        self._deadline = deadline
-        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        Thread(target=self._work, name="sscard-pcsc", daemon=True).start()
-
-    def within(self, job: Callable[[], Result], late: type[CardGone], sentence: str) -> Result:
-        """The job's result. Not done by the deadline (or interrupted), the context is given up."""
-        if self.dead:
-            raise CardGone(f"{self.reader}: {self.dead}")
-        done = self._give(job)
-        try:
-            return done.result(self._deadline)
-        except TimeoutError:
-            raise late(f"{self.reader}: {sentence} for {self._deadline:g} s") from None
-        finally:
-            if not done.done():
-                self.dead = "an earlier call was not answered in time, open the channel anew"
-                self._retire()
-
-    def close(self) -> None:
-        if not self.dead:
-            self.dead = "the channel is closed"
-            wait([self._retire()], self._deadline)
-
-    def _give(self, job: Callable[[], Result]) -> Future[Result]:
-        done: Future[Result] = Future()
-        self._jobs.put((done, job))
-        return done
-
-    def _retire(self) -> Future[None]:
-        """Have the thread clear up and end, now or when a late call comes back after all."""
-        done = self._give(self._release)
-        self._jobs.put(None)
-        return done
-
-    def _work(self) -> None:
-        while (given := self._jobs.get()) is not None:
-            done, job = given
-            try:
-                done.set_result(job())
-            except BaseException as error:
-                done.set_exception(error)
-            del given, done, job  # a command is in there, perhaps a PIN
-
-    def call(self, function: str, *arguments: object) -> list[Any]:
-        """What a function of winscard.h gives beside its code; another code than success raises."""
-        answer = getattr(self.scard, function)(*arguments)
-        code, *results = [answer] if isinstance(answer, int) else answer
-        if code in (self.scard.SCARD_S_SUCCESS, self.scard.SCARD_E_NO_READERS_AVAILABLE):
-            return results
-        for name, sentence in REASONS.items():
-            if code == getattr(self.scard, name, None):
-                raise CardGone(f"{self.reader}: {sentence} ({name})")
-        raise CardGone(f"{self.reader}: {function} failed with {code & 0xFFFF_FFFF:08X}")
-
-    def readers(self) -> list[str]:
-        (self.id,) = self.call("SCardEstablishContext", self.scard.SCARD_SCOPE_USER)
-        (names,) = self.call("SCardListReaders", self.id, [])
-        return list(names)
-
-    def _release(self) -> None:
-        if self.card is not None:
-            self.scard.SCardDisconnect(self.card, self.scard.SCARD_LEAVE_CARD)
-        if self.id is not None:
-            self.scard.SCardReleaseContext(self.id)
 
 
 def _the_one(names: Sequence[str], part: str) -> str:
@@ -274,19 +196,3 @@ def _the_one(names: Sequence[str], part: str) -> str:
     what = "several readers have" if found else "no reader has"
     there = ", ".join(f"'{name}'" for name in names) or "none"
     raise CardFault(f"{what} '{part}' in the name; readers here: {there}")
-
-
-def _pyscard() -> Any:
-    """pyscard's `smartcard.scard`, loaded on first use."""
-    try:
-        import smartcard
-        import smartcard.scard
-    except ImportError as error:
-        blame = {
-            "smartcard": "PC/SC needs pyscard",
-            "smartcard.scard": "the module `smartcard` here is not pyscard's but that of an"
-            " unrelated package: `pip uninstall smartcard`",
-        }
-        why = blame.get(error.name or "", f"pyscard does not load ({error})")
-        raise PcscUnavailable(f"{why}; {INSTALL}") from error
-    return smartcard.scard

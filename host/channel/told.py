@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a card was told since its last reset, as far as one must know to begin again.
+
+No command but SELECT is kept, so nothing secret is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apdu.wire.repeating import GET_RESPONSE, SELECT, makes_current, of_current_file, repeatable
+
+MANY: Final = 32
+"""Selections that are still made again."""
+_BY_NAME: Final = b"\x04\x00"
+"""P1-P2 of SELECT by name, first occurrence, FCI wanted: leads to the same place from anywhere."""
+
+
+class Told:
+    """A channel's account of it. A layer has its own, of what went through it."""
+
+    __slots__ = ("_moved", "only_reads", "selections")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """The card was reset."""
+        self.only_reads = True
+        """Nothing was sent but what can be sent again; after anything else no account is kept."""
+        self.selections: list[tuple[bytes, bytes]] = []
+        """The SELECTs that lead to where the card is now, each with its status word."""
+        self._moved = False
+
+    def sending(self, command: bytes) -> None:
+        """A command is about to be sent; whether it arrives is not known."""
+        if not repeatable(command) or len(self.selections) >= MANY:
+            self.only_reads = False
+            self.selections = []
+        elif makes_current(command):
+            self._moved = True
+
+    def answered(self, command: bytes, answer: bytes) -> None:
+        """It was answered."""
+        if command[1] != SELECT or not self.only_reads:
+            return
+        done = answer[-2] in (0x61, 0x62, 0x90)
+        if done:
+            self._moved = False
+        if done and command[2:4] == _BY_NAME:
+            self.selections = []
+        self.selections.append((command, answer[-2:]))
+
+    def can_repeat(self, command: bytes) -> bool:
+        """Whether this command would mean the same once the card was reset and `selections` were
+        made again, and nothing else would be lost."""
+        if not self.only_reads or command[1] == GET_RESPONSE or not repeatable(command):
+            return False
+        return not (self._moved and of_current_file(command))
