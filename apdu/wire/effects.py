@@ -145,6 +145,12 @@ def effect_of(command: bytes) -> Effect:
     return effect
 
 
+def name_of(command: bytes) -> str:
+    """What a C-APDU is called, all names where applications differ; unknown, its first bytes."""
+    names = known_of(command[0], command[1]).names
+    return " or ".join(names) or f"an unknown command {command[:2].hex(' ').upper()}"
+
+
 @cache
 def known_of(cla: int, ins: int) -> Known:
     """What is known of a class, on any channel and with any messaging, and an instruction."""

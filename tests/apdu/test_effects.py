@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import apdu.wire
-from apdu.wire.effects import Effect, base_class, codes_of, effect_of, known_of
+from apdu.wire.effects import Effect, base_class, codes_of, effect_of, known_of, name_of
 from apdu.wire.form import CommandForm
 
 FORMS = [
@@ -105,3 +105,16 @@ def test_messaging_and_chaining_never_make_a_command_harmless(
 )
 def test_commands_are_found_by_their_names(name: str, codes: set[tuple[int, int]]) -> None:
     assert codes == codes_of(name)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("00D6850001AA", "UPDATE BINARY"),
+        ("84500000", "INITIALIZE UPDATE or INITIALIZE FOR LOAD"),
+        ("00F1A0A1", "an unknown command 00 F1"),
+        ("FFB0A0A1", "an unknown command FF B0"),
+    ],
+)
+def test_a_command_is_called_what_any_application_calls_it(command: str, name: str) -> None:
+    assert name == name_of(hexa(command))
