@@ -2,7 +2,7 @@
 """Cards made by others, on a socket: what they send is in the test's hand, byte for byte.
 
 stranger = Stranger(answers={ASK: frame(OK)})
-with VpcdChannel.listen(0, waiting=stranger.plug_in) as channel:
+with reader(stranger) as channel:
     channel.transmit(ASK)
 stranger.heard                              # all bodies that the reader sent
 """
@@ -14,10 +14,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from threading import Thread
 
-from apdu.vpcd import Frames, Signal, frame
+from apdu.vpcd import Frames, frame
+from host.channel.vpcd import VpcdChannel
 
 ATR = bytes.fromhex("3B021450")
 OK = b"\x90\x00"
+OFF, ON, RESET, GIVE_ATR = b"\x00", b"\x01", b"\x02", b"\x04"
+ASK, OTHER = bytes.fromhex("0084000008"), bytes.fromhex("00B0000000")
+"""Two commands."""
 PATIENCE = 30.0
 """Seconds after which a test that waits for something is lost."""
 
@@ -77,6 +81,11 @@ class Stranger:
             return self._answers(body)
         if body in self._answers:
             return self._answers[body]
-        if body == bytes((Signal.ATR,)):
+        if body == GIVE_ATR:
             return frame(self._atr)
         return b"" if len(body) == 1 else frame(OK)
+
+
+def reader(card: Stranger) -> VpcdChannel:
+    """A reader with this card in it."""
+    return VpcdChannel.listen(0, waiting=card.plug_in)
