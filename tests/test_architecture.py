@@ -87,7 +87,7 @@ THE_WORLD = ("time", "random", "os", "socket", "secrets", "tempfile", "mmap")
         (SHIPPED, ("asyncio",), ("host.service",)),
         (SHIPPED, ("sqlalchemy",), ("host.issuer",)),
         (SHIPPED, ("iso8583",), ("host.network.iso8583",)),
-        (SHIPPED, ("socket",), ("host.network", "host.channel.vpcd")),
+        (SHIPPED, ("socket",), ("host.network", "host.channel.vpcd", "host.doctor")),
         (("apdu", "card_os"), THE_WORLD, ("card_os.image",)),
     ],
     ids=lambda found: "-".join(found) or "nobody",
@@ -124,7 +124,7 @@ FLOORS = {
         ("terminal",),
         ("network",),
         ("clients",),
-        ("card",),
+        ("card", "doctor"),
         ("channel",),
     ),
 }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from host.cli.bank import bank
+from host.cli.doctor import doctor
 from host.cli.functions import driver, service
 from host.cli.opening import Where, card_options, opened
 from host.cli.payments import balance, load, log, pay
@@ -267,7 +268,7 @@ def check(context: click.Context, as_json: bool) -> int:
     return DONE
 
 
-for _verb in (driver, service, pay, load, balance, log, bank):
+for _verb in (driver, service, pay, load, balance, log, bank, doctor):
     cli.add_command(_verb)
 
 
