@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from host.faults import CardBusy, CardFault, CardGone, CardReset, ReaderGone
 
@@ -128,6 +128,10 @@ class Context:
         code, *results = [answer] if isinstance(answer, int) else answer
         if code in (self.scard.SCARD_S_SUCCESS, self.scard.SCARD_E_NO_READERS_AVAILABLE):
             return results
+        self.refuse(function, code)
+
+    def refuse(self, function: str, code: int) -> NoReturn:
+        """Raise what a code means."""
         for name, (fault, sentence) in REASONS.items():
             if code == getattr(self.scard, name, None):
                 raise fault(f"{self.reader}: {sentence} ({name})")
