@@ -21,28 +21,23 @@ class FormatError(ValueError):
 class StatusError(Exception):
     """The protocol's own no: a status word, and the data that may come with a warning.
 
-    `why`: a sentence for whoever runs the chip, with the names of facts in braces; it is made
-    when somebody asks, and never goes over the wire. `spec`: document and clause, where the form
-    of the command does not say it. Both must be free of secrets, as the text of a FormatError.
+    `why`: a sentence for whoever runs the chip, with the names of the facts in `about` in braces.
+    It is made when somebody asks, never goes over the wire, and says nothing that is secret, as
+    the text of a FormatError.
     """
 
-    def __init__(
-        self, sw: int, data: bytes = b"", *, why: str = "", spec: str = "", **about: Fact
-    ) -> None:
+    def __init__(self, sw: int, why: str = "", data: bytes = b"", /, **about: Fact) -> None:
         super().__init__(f"{sw:04X}")
         self.sw = sw
-        self.data = data
         self.why = why
-        self.spec = spec
+        self.data = data
         self.about = about
 
     def told_as(self, sw: int) -> StatusError:
         """The same reason under another status word."""
-        found = StatusError(sw, why=self.why, spec=self.spec)
-        found.about |= self.about
-        return found
+        return StatusError(sw, self.why, **self.about)
 
     @classmethod
     def of(cls, sw: int, error: FormatError) -> StatusError:
         """What a parser did not take, under a status word."""
-        return cls(sw, why="{fault}", fault=str(error))
+        return cls(sw, "{fault}", fault=str(error))

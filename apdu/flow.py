@@ -45,10 +45,13 @@ class Incoming:
         header = (ins, p1p2)
         if self.header not in (None, header):
             self.drop()
-            raise StatusError(SW.LAST_COMMAND_EXPECTED)
+            text = "another chain is open; it is dropped"
+            raise StatusError(SW.LAST_COMMAND_EXPECTED, text)
         if len(self._parts) + len(data) > MAX_CHAIN:
+            length = len(self._parts) + len(data)
             self.drop()
-            raise StatusError(SW.WRONG_LENGTH)
+            text = "the chain has {length} bytes, at most {most}"
+            raise StatusError(SW.WRONG_LENGTH, text, length=length, most=MAX_CHAIN)
         self._parts += data
         if more:
             self.header = header

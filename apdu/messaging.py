@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from hmac import compare_digest
-from typing import Final
+from typing import Final, NamedTuple
 
 from apdu import cla as class_byte
 from apdu.command import CommandAPDU
@@ -35,6 +35,15 @@ LONGEST: Final = 0xFF
 """Protected data is short: Lc is one byte of what the MAC is over."""
 
 
+class KeyName(NamedTuple):
+    """A key of the card as a reason names it."""
+
+    key: int
+    """KID."""
+    usage: int
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class Messaging:
     """What both ends know for one protected command, or the scripts of one transaction."""
@@ -43,6 +52,8 @@ class Messaging:
     cipher: BlockKey
     link: tuple[bytes, bytes] | None = None
     """What a MAC is chained to: the ATC (2 bytes) and the cryptogram (8)."""
+    named: KeyName | None = None
+    """Of which key the MAC key is made, for the reason of a refusal."""
 
     def protect(self, command: CommandAPDU, *, enciphered: bool = False) -> CommandAPDU:
         """The command as it is sent. `enciphered`: its data is hidden as well.
@@ -67,16 +78,23 @@ class Messaging:
         Raises StatusError 6987 when there is no room for a MAC, 6988 for any other fault.
         """
         if len(sent) < MAC:
-            raise StatusError(SW.MESSAGING_MISSING)
+            text = "{length} data bytes have no room for a MAC of {mac}"
+            raise StatusError(SW.MESSAGING_MISSING, text, length=len(sent), mac=MAC)
         data, mac = sent[:-MAC], sent[-MAC:]
         if len(sent) > LONGEST or not compare_digest(self._mac(header, data), mac):
-            raise StatusError(SW.MESSAGING_WRONG)
+            raise self._wrong("the MAC over {length} data bytes does not match under {key}", data)
         if not enciphered or not data:
             return data
         try:
             return decipher(self.cipher, data)
         except FormatError:
-            raise StatusError(SW.MESSAGING_WRONG) from None
+            text = "the MAC is right, and {length} bytes are not what {key} enciphers"
+            raise self._wrong(text, data) from None
+
+    def _wrong(self, text: str, data: bytes) -> StatusError:
+        """Every fault alike on the wire."""
+        known = self.named._asdict() if self.named else {"key": None}
+        return StatusError(SW.MESSAGING_WRONG, text, length=len(data), **known)
 
     def _mac(self, header: bytes, data: bytes) -> bytes:
         whole = header + bytes((len(data) + MAC,))
@@ -85,14 +103,18 @@ class Messaging:
         return script_mac(self.mac_key, whole, *self.link, data)[:MAC]
 
 
-def challenge_messaging(key: BlockKey, challenge: bytes) -> Messaging:
+def challenge_messaging(key: BlockKey, challenge: bytes, named: KeyName | None = None) -> Messaging:
     """LD/T 32: one command under a messaging key (STK) and the card's last challenge, 8 bytes."""
     session = challenge_key(key, challenge)
-    return Messaging(session, session)
+    return Messaging(session, session, named=named)
 
 
 def script_messaging(
-    udk_mac: BlockKey, udk_enc: BlockKey, atc: bytes, cryptogram: bytes
+    udk_mac: BlockKey,
+    udk_enc: BlockKey,
+    atc: bytes,
+    cryptogram: bytes,
+    named: KeyName | None = None,
 ) -> Messaging:
     """PBOC: the scripts of the transaction with this ATC (2 bytes) and first cryptogram (8).
 
@@ -102,4 +124,4 @@ def script_messaging(
     suite = udk_mac.suite
     mac_key = suite.key(pboc_session_key(udk_mac, atc))
     cipher = suite.key(pboc_session_key(udk_enc, atc))
-    return Messaging(mac_key, cipher, (atc, cryptogram))
+    return Messaging(mac_key, cipher, (atc, cryptogram), named)

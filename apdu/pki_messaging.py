@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from apdu.crypto.pki import folded_mac
 from apdu.crypto.suite import BlockKey
-from apdu.messaging import MAC, Messaging
+from apdu.messaging import MAC, KeyName, Messaging
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,6 @@ class PkiMessaging(Messaging):
         return folded_mac(self.mac_key, self.challenge, whole)
 
 
-def pki_messaging(key: BlockKey, challenge: bytes) -> PkiMessaging:
+def pki_messaging(key: BlockKey, challenge: bytes, named: KeyName | None = None) -> PkiMessaging:
     """For one command under the secret that was proven, and the card's last challenge."""
-    return PkiMessaging(key, key, challenge=challenge)
+    return PkiMessaging(key, key, named=named, challenge=challenge)

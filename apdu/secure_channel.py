@@ -109,12 +109,15 @@ class Channel(ABC):
         Raises StatusError 6988 for every fault alike, or what `compare` raises for a wrong MAC.
         """
         if not MAC <= len(sent) <= LONGEST:
-            raise StatusError(SW.MESSAGING_WRONG)
+            text = "{length} data bytes, a C-MAC with them has {mac} to {most}"
+            facts = {"length": len(sent), "mac": MAC, "most": LONGEST}
+            raise StatusError(SW.MESSAGING_WRONG, text, **facts)
         body, shown = sent[:-MAC], sent[-MAC:]
         chain, expected, data = self._opened(header, body)
         (compare or _compare)(expected, shown)
         if data is None:
-            raise StatusError(SW.MESSAGING_WRONG)
+            text = "the C-MAC is right, and the data is not enciphered as the channel wants it"
+            raise StatusError(SW.MESSAGING_WRONG, text)
         return self._after(chain), data
 
     def encipher(self, secret: bytes) -> bytes:
@@ -277,4 +280,5 @@ def _check_sizes(found: tuple[int, int, int], wanted: tuple[int, int, int]) -> N
 
 def _compare(expected: bytes, shown: bytes) -> None:
     if not compare_digest(expected, shown):
-        raise StatusError(SW.MESSAGING_WRONG)
+        text = "the C-MAC does not match: another key, or another chain of commands"
+        raise StatusError(SW.MESSAGING_WRONG, text)

@@ -121,9 +121,11 @@ class Context:
         session = self.session
         found = session.directory.by_sfi.get(sfi) if sfi else session.file
         if found is None:
-            raise StatusError(SW.FILE_NOT_FOUND if sfi else SW.NO_CURRENT_EF)
+            text = "{place} has no file with SFI {sfi:02X}" if sfi else "no file is selected"
+            raise StatusError(SW.FILE_NOT_FOUND if sfi else SW.NO_CURRENT_EF, text, sfi=sfi)
         if found.life is not _ACTIVATED:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            facts = {"file": found.header.fid, "life": found.life}
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED, "{file} is {life}", **facts)
         self.target = found
         return found
 
@@ -131,7 +133,8 @@ class Context:
         """A PIN of the current DF, or from below 80 of the application. Or StatusError 6A88."""
         found = self.session.directory.pin(reference)
         if found is None:
-            raise StatusError(SW.REFERENCE_NOT_FOUND)
+            text = "{place} has no {pin}"
+            raise StatusError(SW.REFERENCE_NOT_FOUND, text, pin=reference)
         return found
 
     def key(self, kid: int, usage: KeyUsage, version: int | None = None) -> KeyObject:
@@ -150,14 +153,23 @@ class Context:
         try:
             return self.world.random(length)
         except (OSError, NotImplementedError):  # what a system without a source of chance raises
-            raise StatusError(SW.EXECUTION_ERROR) from None
+            text = "{length} random bytes are not to be had"
+            raise StatusError(SW.EXECUTION_ERROR, text, length=length) from None
 
     def take_challenge(self) -> bytes:
         """What GET CHALLENGE gave last, 8 bytes, for one use. StatusError 6984 without one."""
         challenge, self.session.challenge = self.session.challenge, b""
         if len(challenge) != CRYPTOGRAM:
-            raise StatusError(SW.REFERENCE_DATA_INVALID)
+            raise no_challenge(len(challenge), str(CRYPTOGRAM))
         return challenge
+
+
+def no_challenge(length: int, wanted: str) -> StatusError:
+    """6984: what there is of a challenge is not what a command needs."""
+    text = "there is no challenge: none was asked for since SELECT, or it is used up"
+    if length:
+        text = "the challenge that was asked for has {length} bytes, {wanted} are needed"
+    return StatusError(SW.REFERENCE_DATA_INVALID, text, length=length, wanted=wanted)
 
 
 Handler = Callable[[Context, P, D], bytes | None]

@@ -153,7 +153,7 @@ def _joined(
     try:
         if secured:
             raise StatusError(
-                SW.CHAINING_NOT_SUPPORTED, why="a chain is open, and takes no protected command"
+                SW.CHAINING_NOT_SUPPORTED, "a chain is open, and takes no protected command"
             )
         return ctx.session.incoming.add(ins, p1p2, data, more)
     except StatusError as refused:
@@ -165,7 +165,7 @@ def _open(ctx: Context, entry: Entry, raw: bytes, data: bytes) -> bytes:
     """What a protected command says. When it is not right, nothing that was proven stays so."""
     if ctx.messaging is None:
         text = "{place} has no secure messaging"
-        raise StatusError(SW.MESSAGING_NOT_SUPPORTED, why=text, gate=Gate.MESSAGING)
+        raise StatusError(SW.MESSAGING_NOT_SUPPORTED, text, gate=Gate.MESSAGING)
     try:
         enciphered = entry.messaging is Protection.ENCIPHERED
         return ctx.messaging(ctx, entry.form).open(raw[:4], data, enciphered=enciphered)
@@ -179,7 +179,7 @@ def _bare(ctx: Context) -> bytes:
     """A command that had to be protected and is not."""
     ctx.session.status = NOTHING_PROVEN
     text = "{command} must have a MAC, and came without"
-    raise StatusError(ctx.unprotected, why=text, gate=Gate.MESSAGING)
+    raise StatusError(ctx.unprotected, text, gate=Gate.MESSAGING)
 
 
 # Reasons
@@ -201,13 +201,13 @@ def _at(gate: Gate, refused: StatusError) -> StatusError:
 
 def _unknown(ctx: Context, ins: int) -> StatusError:
     text = "{place} knows no instruction {ins:02X}"
-    return StatusError(SW.INS_NOT_SUPPORTED, why=text, ins=ins, gate=Gate.INSTRUCTION)
+    return StatusError(SW.INS_NOT_SUPPORTED, text, ins=ins, gate=Gate.INSTRUCTION)
 
 
 def _wrong_class(sw: int, text: str, cla: int, entry: Entry) -> StatusError:
     return StatusError(
         sw,
-        why="CLA {cla:02X}: " + text,
+        "CLA {cla:02X}: " + text,
         cla=cla,
         declared=entry.cla,
         protection=entry.messaging.value,
@@ -219,7 +219,7 @@ def _out_of_life(stage: int, entry: Entry) -> StatusError:
     allowed = " or ".join(word for each, word in _STAGES.items() if entry.life & each)
     return StatusError(
         SW.NOT_SUPPORTED if stage == TERMINATED else SW.CONDITIONS_NOT_SATISFIED,
-        why="{command} is for {allowed}, and this is {stage}",
+        "{command} is for {allowed}, and this is {stage}",
         allowed=allowed,
         stage=_STAGES[Stage(stage)],
         gate=Gate.LIFE,
@@ -230,7 +230,7 @@ def _misfit(entry: Entry, data: bytes, ne: int) -> StatusError:
     cases = " or ".join(str(case) for case, there in enumerate(entry.cases, 1) if there)
     return StatusError(
         SW.WRONG_LENGTH,
-        why="{command} comes as case {cases} with {shortest} to {longest} data bytes, if it has"
+        "{command} comes as case {cases} with {shortest} to {longest} data bytes, if it has"
         " any; this is case {case} with {length}",
         cases=cases,
         shortest=entry.shortest,
@@ -246,7 +246,7 @@ def _denied(ctx: Context, params: Any, rule: Rule) -> StatusError:
     aimed = getattr(params, "sfi", None) is not None
     return StatusError(
         SW.SECURITY_NOT_SATISFIED,
-        why="{command}" + (" of {file}" if aimed else "") + " needs {needs}; proven: {proven}",
+        "{command}" + (" of {file}" if aimed else "") + " needs {needs}; proven: {proven}",
         needs=rule,
         proven=ctx.session.status,
         file=ctx.target.header.fid if aimed else None,
@@ -256,4 +256,4 @@ def _denied(ctx: Context, params: Any, rule: Rule) -> StatusError:
 
 def _wrong_le(sw: int, ne: int, length: int) -> StatusError:
     text = "Le asks for {ne} bytes, and the answer has {length}"
-    return StatusError(sw, why=text, ne=ne, length=length)
+    return StatusError(sw, text, ne=ne, length=length)

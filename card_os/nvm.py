@@ -190,8 +190,10 @@ class Nvm:
     def _commit(self, writes: list[tuple[int, bytes]]) -> None:
         if all(self._cells[at : at + len(data)] == data for at, data in writes):
             return
-        if sum([_ENTRY + len(data) for _, data in writes]) > JOURNAL_SIZE - _HEAD:
-            raise StatusError(SW.NO_SPACE)
+        size = sum([_ENTRY + len(data) for _, data in writes])
+        if size > JOURNAL_SIZE - _HEAD:
+            text = "what changes in one step has {size} bytes, and the journal has room for {room}"
+            raise StatusError(SW.NO_SPACE, text, size=size, room=JOURNAL_SIZE - _HEAD)
         entries = b"".join([_PACK_ENTRY(at, len(data)) + data for at, data in writes])
         self._flash.write(1, _PACK_HEAD(crc32(entries), len(entries)) + entries)
         self._barrier()

@@ -104,7 +104,7 @@ class Noted(NamedTuple):
     @classmethod
     def of(cls, refused: StatusError, command: str, spec: str, directory: Directory) -> Noted:
         """Without the error itself, which holds on to the frames it came through."""
-        return cls(refused.sw, refused.why, refused.about, refused.spec or spec, command, directory)
+        return cls(refused.sw, refused.why, refused.about, spec, command, directory)
 
     def refusal(self) -> Refusal | None:
         """The reason in words; None for an answer that was no refusal."""
@@ -113,7 +113,9 @@ class Noted(NamedTuple):
         gate = self.about.get("gate")
         about = {name: fact for name, fact in self.about.items() if name != "gate"}
         found = Gate(gate) if isinstance(gate, int) else Gate.COMMAND
-        return Refusal(self.sw, found, self._sentence(), about, self.spec)
+        # The clause of a command lays down what it is; the gates before that are the chip's own.
+        spec = self.spec if found > Gate.MESSAGING else ""
+        return Refusal(self.sw, found, self._sentence(), about, spec)
 
     def remark(self) -> Remark | None:
         """What was noted of a good answer."""

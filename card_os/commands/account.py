@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from apdu.errors import FormatError, StatusError
+from apdu.errors import Fact, FormatError, StatusError
 from apdu.sw import SW
 from apdu.tlv import parse_simple
 from apdu.wire.hrss.application import MEDICAL_NAME
@@ -51,17 +51,18 @@ class Account:
         """The account of the current DF; StatusError 6985 when that is not DF04, or has none."""
         directory = ctx.session.directory
         if directory.header.name != MEDICAL_NAME:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            text = "{command} is for the medical account in DF04, and this is {place}"
+            raise _not_now(text)
         totals, log, state = (_file(directory, file) for file in (TOTALS, TRANSACTIONS, STATE))
         if not isinstance(log, CyclicFile):
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            raise _not_now("{file} is no ring of records", file=TRANSACTIONS.fid)
         raw = totals.all_from(1)
         layout = AccountBalance if raw[1:2] == _BALANCE_LENGTH else OfflineTotals
         try:
             held: Held = layout.parse(raw)
             numbers = AccountState.parse(state.read_binary(0, STATE.size))
-        except FormatError:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED) from None
+        except FormatError as error:
+            raise StatusError.of(SW.CONDITIONS_NOT_SATISFIED, error) from None
         return cls(held, numbers, totals, log, state)
 
     def newest(self) -> bytes:
@@ -88,16 +89,21 @@ def spent(held: Held, account: int, own: int, pool: int) -> Held:
     """
     if isinstance(held, AccountBalance):
         if account > known(held.balance):
-            raise StatusError(SW.INSUFFICIENT_FUNDS)
+            text = "the account has {balance} fen, {amount} are wanted"
+            facts = {"balance": held.balance, "amount": account}
+            raise StatusError(SW.INSUFFICIENT_FUNDS, text, **facts)
         return AccountBalance(
             known(held.balance) - account, _sum(held.own, own), _sum(held.pool, pool)
         )
     if held.permitted != OfflineTotals.PERMITTED:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "{file} does not permit purchases off line (脱网结算)"
+        raise _not_now(text, file=TOTALS.fid)
     _sum(0, own)  # a part that no total takes up must still be an amount
     count = count_of(held) + 1
     if count > MAX_COUNT:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise _not_now(
+            "{most} purchases off line wait to be settled, and no more may", most=MAX_COUNT
+        )
     return OfflineTotals(held.permitted, _sum(held.amount, account + pool), f"{count:02}")
 
 
@@ -105,7 +111,7 @@ def credited(held: Held, amount: int) -> AccountBalance:
     """What EF06 says after a load. StatusError 6985 beyond the largest balance, and on cards that
     have none."""
     if not isinstance(held, AccountBalance):
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise _not_now("this card's account has no balance that could be loaded")
     return AccountBalance(_sum(held.balance, amount), held.own, held.pool)
 
 
@@ -113,21 +119,22 @@ def count_of(held: OfflineTotals) -> int:
     """脱网累计次数 as a number. StatusError 6985 when it is not two digits."""
     count = held.count
     if len(count) != 2 or not (count.isascii() and count.isdecimal()):
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise _not_now("the count of purchases off line in {file} is no number", file=TOTALS.fid)
     return int(count)
 
 
 def known(amount: int | None) -> int:
     """An amount that is there; StatusError 6985 for one that was erased."""
     if amount is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise _not_now("an amount in {file} was erased", file=TOTALS.fid)
     return amount
 
 
 def _sum(amount: int | None, more: int) -> int:
     total = known(amount) + more
     if total > LARGEST:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "a sum would be {total} fen, and its field ends at {largest}"
+        raise _not_now(text, total=total, largest=LARGEST)
     return total
 
 
@@ -135,5 +142,10 @@ def _file(directory: Directory, file: EfSpec) -> ElementaryFile:
     """An active file of the directory, or StatusError 6985."""
     found = directory.by_sfi.get(file.sfi)
     if found is None or found.life is not Life.ACTIVATED:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise _not_now("{file} of the medical account is not there, or blocked", file=file.fid)
     return found
+
+
+def _not_now(text: str, **about: Fact) -> StatusError:
+    """6985, which is what most of the account's refusals are."""
+    return StatusError(SW.CONDITIONS_NOT_SATISFIED, text, **about)

@@ -53,7 +53,12 @@ def write_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
         suites = KEY_SUITES if block.usage in _CHANNEL else SUITES
         fits = block.algorithm in suites and len(block.value) == KEY_LENGTH
     if not fits:
-        raise StatusError(SW.WRONG_DATA)
+        text = (
+            "a value of {length} bytes with algorithm {algorithm} and version {version} is no {use}"
+        )
+        use = "PIN" if block.usage is KeyUsage.PIN else "key"
+        facts = {"length": len(block.value), "version": block.version, "usage": block.usage}
+        raise StatusError(SW.WRONG_DATA, text, algorithm=block.algorithm.name, use=use, **facts)
     ctx.tree.add_secret(ctx.session.directory, ref.kid, block)
 
 
@@ -74,7 +79,7 @@ def deactivate_file(ctx: Context, _: None, __: None) -> None:
     """Block the current EF or DF."""
     target = ctx.session.file or ctx.session.directory
     if target is ctx.tree.mf:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, "the MF cannot be deactivated")
     ctx.tree.set_life(target, Life.DEACTIVATED)
 
 

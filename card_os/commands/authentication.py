@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from apdu.crypto.derive import authentication, challenge_key
 from apdu.errors import StatusError
-from apdu.messaging import Messaging, challenge_messaging
+from apdu.messaging import KeyName, Messaging, challenge_messaging
 from apdu.sw import SW
 from apdu.wire.access import Key
 from apdu.wire.codes import is_pin
@@ -33,7 +33,7 @@ from apdu.wire.iso7816 import GET_CHALLENGE, VERIFY, PinRef
 from apdu.wire.perso import KeyUsage
 from card_os.access import Rule, key_proof, rule
 from card_os.dispatch import CommandTable, Context, Protection
-from card_os.secrets.pins import TRIES_LEFT
+from card_os.secrets.pins import not_a_pin, unproven
 from card_os.session import IN_USE, Stage
 
 CHALLENGE_LENGTHS: Final = (4, 8, 16)
@@ -52,7 +52,8 @@ def get_challenge(ctx: Context, _: None, __: None) -> bytes:
     """Random bytes, kept until they are used or another application is selected."""
     length = USUAL_CHALLENGE if ctx.ne == 256 else ctx.ne
     if length not in CHALLENGE_LENGTHS:
-        raise StatusError(SW.WRONG_LENGTH)
+        text = "a challenge has 4, 8 or 16 bytes, {length} are asked for"
+        raise StatusError(SW.WRONG_LENGTH, text, length=length)
     # Whatever comes of it, the challenge before is over.
     ctx.session.challenge = b""
     ctx.session.challenge = ctx.random(length)
@@ -67,8 +68,7 @@ def verify(ctx: Context, ref: PinRef, attempt: bytes) -> None:
     if not attempt:
         if target.proof <= session.status:
             return
-        left = target.counter.left
-        raise StatusError(TRIES_LEFT | left if left else SW.AUTH_BLOCKED)
+        raise unproven(target.reference, target.counter)
     # An earlier success does not outlive a failure, so it goes first.
     session.status -= target.proof
     target.verify(attempt)
@@ -80,7 +80,7 @@ def change_pin(ctx: Context, _: None, change: PinChange) -> None:
     """Replace the PIN; what it had proven must be proven anew."""
     target = ctx.pin(PIN_REFERENCE)
     if not is_pin(change.new):
-        raise StatusError(SW.WRONG_DATA)
+        raise not_a_pin()
     ctx.session.status -= target.proof
     target.change(change.old, change.new)
 
@@ -99,14 +99,14 @@ def pin_change_unblock(ctx: Context, ref: PinServiceRef, new: bytes) -> None:
     target = ctx.pin(PIN_REFERENCE)
     if ref.service is PinService.UNBLOCK:
         if new:
-            raise StatusError(SW.WRONG_LENGTH)
+            raise StatusError(SW.WRONG_LENGTH, "UNBLOCK brings no new PIN")
         ctx.session.status -= target.proof
         target.unblock()
         return
     if not new:
-        raise StatusError(SW.WRONG_LENGTH)
+        raise StatusError(SW.WRONG_LENGTH, "RELOAD brings a new PIN, and there is none")
     if not is_pin(new):
-        raise StatusError(SW.WRONG_DATA)
+        raise not_a_pin()
     ctx.session.status -= target.proof
     target.reload(new)
 
@@ -154,4 +154,5 @@ def messaging(ctx: Context, form: CommandForm[Any, Any, Any]) -> Messaging:
         if ctx.holds(*other):
             kid, usage = other
             break
-    return challenge_messaging(ctx.key(kid, usage).cipher, factor)
+    key = ctx.key(kid, usage)
+    return challenge_messaging(key.cipher, factor, KeyName(kid, usage, key.header.version))

@@ -33,9 +33,11 @@ def blockable(ctx: Context, _: BlockRef | None) -> Rule:
     """6985 where nothing is blocked, 9303 where the block is for good."""
     directory = ctx.session.directory
     if directory.header.fid not in BLOCKABLE:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "{place} is not one of the directories that can be blocked by themselves"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, file=directory.header.fid)
     if directory.effective is Life.TERMINATED:
-        raise StatusError(SW.PERMANENTLY_BLOCKED)
+        text = "{place} is blocked for good"
+        raise StatusError(SW.PERMANENTLY_BLOCKED, text, file=directory.header.fid)
     return FREE
 
 

@@ -64,7 +64,8 @@ def select(ctx: Context, how: Selection, data: bytes) -> bytes | None:
     directory, file = find(ctx.tree, ctx.session.directory, how, data)
     life = directory.effective
     if life is _TERMINATED:
-        raise StatusError(ctx.application(directory).ended)
+        text, fid = "DF {fid:04X} is terminated: it has ended for good", directory.header.fid
+        raise StatusError(ctx.application(directory).ended, text, fid=fid)
     named = ctx.application(directory).fci if directory is directory.root else None
     fci = directory.header.fci if named is None else named(ctx, directory)
     if file is None or directory is not ctx.session.directory:
@@ -73,7 +74,9 @@ def select(ctx: Context, how: Selection, data: bytes) -> bytes | None:
     if how.answer is not _FCI or file is not None:
         fci = b""
     if life is _DEACTIVATED or (file is not None and file.life is _DEACTIVATED):
-        raise StatusError(SW.FILE_DEACTIVATED, fci)
+        text = "it is selected, and blocked: {fid:04X} is deactivated, or what is above it"
+        fid = directory.header.fid if file is None else file.header.fid
+        raise StatusError(SW.FILE_DEACTIVATED, text, fci, fid=fid)
     return fci
 
 
@@ -110,7 +113,9 @@ def read_binary(ctx: Context, ref: Offset | SfiOffset, _: None) -> bytes:
     file = ctx.session.file = ctx.target
     found = file.read_binary(ref.offset, ctx.ne)
     if len(found) < ctx.ne and ctx.ne not in _ALL:
-        raise StatusError(SW.END_OF_FILE, found)
+        text = "{file} ends behind {length} bytes, Le asks for {ne}"
+        facts = {"file": file.header.fid, "length": len(found), "ne": ctx.ne}
+        raise StatusError(SW.END_OF_FILE, text, found, **facts)
     return found
 
 
@@ -125,9 +130,11 @@ def get_response(ctx: Context, _: None, __: None) -> bytes:
     """Hand out what waits, each byte once. A length that is too long is told the right one."""
     waiting = ctx.session.pending
     if not waiting:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "no answer is waiting: it was fetched, or another command came in between"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     if len(waiting) < ctx.ne < SHORT_NE:
-        raise StatusError(SW.WRONG_LE | len(waiting))
+        text, length = "{length} bytes are waiting, Le asks for {ne}", len(waiting)
+        raise StatusError(SW.WRONG_LE | length, text, length=length, ne=ctx.ne)
     ctx.session.pending = b""
     return waiting
 

@@ -108,7 +108,7 @@ def initialise_debit(ctx: Context, _: None, given: DebitTerms) -> bytes:
     """
     account = _begin(ctx, given.terminal)
     if not (given.account or given.own or given.pool):
-        raise StatusError(SW.WRONG_DATA)
+        raise StatusError(SW.WRONG_DATA, "there is nothing to pay")
     sequence = _number(account.state.next_sequence)
     key = _key(ctx, given.key_index, KeyUsage.PURCHASE, SW.KEY_INDEX_NOT_SUPPORTED)
     spent(account.held, given.account, given.own, given.pool)
@@ -134,7 +134,7 @@ def debit(ctx: Context, _: None, order: DebitOrder) -> bytes:
         begun.key.cipher, begun.random, begun.sequence, order.terminal_sequence
     )
     if not compare_digest(cryptograms.mac1(session, terms), order.mac1):
-        raise StatusError(SW.MAC_INVALID)
+        raise _wrong_mac("MAC1", begun)
     dtk = _key(ctx, _TAC, KeyUsage.TAC, SW.MAC_NOT_AVAILABLE)
     held = spent(account.held, given.account, given.own, given.pool)
     number = _same(account.state.next_sequence, begun.sequence)
@@ -167,7 +167,9 @@ def get_transaction_prove(ctx: Context, ref: TransactionRef, number: bytes) -> b
     state = account.state
     last = account.newest()[: CARD_SEQUENCE + 1]
     if last != number + bytes((ref.kind,)) or state.proven.to_bytes(CARD_SEQUENCE) != number:
-        raise StatusError(SW.MAC_NOT_AVAILABLE)
+        text = "number {asked} of kind {kind:02X} is not the last transaction; that is {last}"
+        facts = {"asked": int.from_bytes(number), "kind": ref.kind, "last": state.proven}
+        raise StatusError(SW.MAC_NOT_AVAILABLE, text, **facts)
     return bytes(TransactionProof(state.mac2, state.tac))
 
 
@@ -182,7 +184,7 @@ def initialise_load(ctx: Context, _: None, given: LoadTerms) -> bytes:
     """
     account = _begin(ctx, given.terminal)
     if not given.amount:
-        raise StatusError(SW.WRONG_DATA)
+        raise StatusError(SW.WRONG_DATA, "there is nothing to load")
     sequence = _number(account.state.next_load)
     key = _key(ctx, given.key_index, KeyUsage.LOAD, SW.KEY_INDEX_NOT_SUPPORTED)
     before = known(credited(account.held, given.amount).balance) - given.amount
@@ -204,7 +206,7 @@ def credit_load(ctx: Context, _: None, order: LoadOrder) -> bytes:
     session = cryptograms.load_key(begun.key.cipher, begun.random, begun.sequence)
     allowed = LoadMac2Input(given.amount, given.terminal, order.time)
     if not compare_digest(cryptograms.load_mac2(session, allowed), order.mac2):
-        raise StatusError(SW.MAC_INVALID)
+        raise _wrong_mac("MAC2", begun)
     dtk = _key(ctx, _TAC, KeyUsage.TAC, SW.MAC_NOT_AVAILABLE)
     held = credited(account.held, given.amount)
     number = _same(account.state.next_load, begun.sequence)
@@ -236,7 +238,8 @@ def _open(ctx: Context) -> Account:
     """The account, once its holder has chosen a PIN; else StatusError 6985."""
     account = Account.current(ctx)
     if ctx.pin(PIN_REFERENCE).is_initial():
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "{pin} still has its initial value: the holder must choose one first"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, pin=PIN_REFERENCE)
     return account
 
 
@@ -244,7 +247,8 @@ def _take(ctx: Context, kind: type[B]) -> B:
     """What was begun, for one use; StatusError 6985 when it was nothing of this kind."""
     begun, ctx.session.scratch = ctx.session.scratch, None
     if not isinstance(begun, kind):
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "no {what} was begun since SELECT, or it is used up"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, what=kind.__name__.lower())
     return begun
 
 
@@ -252,22 +256,35 @@ def _number(following: int) -> bytes:
     """The number of a transaction that begins. 6985 when they have come to their end, and for 0,
     which a file that nobody has filled in says."""
     if not 0 < following < LAST_SEQUENCE:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the next transaction would have number {number}: they are 1 to {last}"
+        facts = {"number": following, "last": LAST_SEQUENCE - 1}
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, **facts)
     return following.to_bytes(CARD_SEQUENCE)
 
 
 def _same(following: int, begun: bytes) -> int:
     """The number again; StatusError 6985 when the file was written since."""
     if following.to_bytes(CARD_SEQUENCE) != begun:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "number {begun} was begun, and the account says {number} by now"
+        facts = {"begun": int.from_bytes(begun), "number": following}
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, **facts)
     return following
 
 
 def _key(ctx: Context, kid: int, usage: KeyUsage, missing: SW) -> KeyObject:
     try:
         return ctx.key(kid, usage)
-    except StatusError:
-        raise StatusError(missing) from None
+    except StatusError as refused:
+        raise refused.told_as(missing) from None
+
+
+def _wrong_mac(name: str, begun: Purchase | Load) -> StatusError:
+    """9302: what was begun is over."""
+    header = begun.key.header
+    text = "{name} does not match under {key}, version {version}, for number {number}"
+    facts = {"key": header.reference, "usage": header.usage, "version": header.version}
+    number = int.from_bytes(begun.sequence)
+    return StatusError(SW.MAC_INVALID, text, name=name, number=number, **facts)
 
 
 def _algorithm(key: KeyObject) -> PurchaseAlgorithm:
@@ -285,5 +302,5 @@ def _entry(sequence: bytes, kind: bytes, terminal: bytes, time: bytes, amounts: 
     """The record for the log; FormatError or StatusError 6A80 when the time is none."""
     entry = sequence + kind + terminal + time + amounts
     if MedicalTransaction.parse(entry).at is None:
-        raise StatusError(SW.WRONG_DATA)
+        raise StatusError(SW.WRONG_DATA, "the time of the transaction is none")
     return entry

@@ -14,7 +14,7 @@ from apdu.crypto import pki
 from apdu.crypto.sm3 import digest
 from apdu.crypto.suite import BlockKey
 from apdu.errors import StatusError
-from apdu.messaging import Messaging
+from apdu.messaging import KeyName, Messaging
 from apdu.pki_messaging import pki_messaging
 from apdu.sw import SW
 from apdu.wire.codes import is_pin
@@ -34,9 +34,9 @@ from apdu.wire.pki_commands import (
     PkiPinRef,
 )
 from card_os.access import Rule, SecurityStatus, key_proof, pin_proof
-from card_os.dispatch import CommandTable, Context, Protection
+from card_os.dispatch import CommandTable, Context, Protection, no_challenge
 from card_os.secrets.keys import KeyObject
-from card_os.secrets.pins import TRIES_LEFT
+from card_os.secrets.pins import not_a_pin, unproven
 from card_os.session import Stage
 
 master = CommandTable()
@@ -95,7 +95,7 @@ def _take_challenge(ctx: Context) -> bytes:
     """What GET CHALLENGE gave last, 8 or 16 bytes, for one use. StatusError 6984 without one."""
     challenge, ctx.session.challenge = ctx.session.challenge, b""
     if len(challenge) not in pki.CHALLENGES:
-        raise StatusError(SW.REFERENCE_DATA_INVALID)
+        raise no_challenge(len(challenge), " or ".join(map(str, pki.CHALLENGES)))
     return challenge
 
 
@@ -107,8 +107,11 @@ def messaging(ctx: Context, _: CommandForm[Any, Any, Any]) -> Messaging:
     challenge = _take_challenge(ctx)
     last = state(ctx).last
     if last is None or not last.proof <= ctx.session.status:
-        raise StatusError(SW.SECURITY_NOT_SATISFIED)
-    return pki_messaging(last.secret.cipher, challenge)
+        text = "{command} comes under the PIN or key that was proven last, and none is"
+        raise StatusError(SW.SECURITY_NOT_SATISFIED, text)
+    header = last.secret.header
+    named = KeyName(header.reference, header.usage, header.version)
+    return pki_messaging(last.secret.cipher, challenge, named)
 
 
 def _alone(ctx: Context, proof: SecurityStatus) -> Rule:
@@ -162,8 +165,8 @@ def verify(ctx: Context, ref: PkiPinRef, shown: bytes) -> None:
     if shown:
         _prove(ctx, ref.pin, KeyUsage.CHALLENGED_PIN, proof, shown)
     elif not proof <= ctx.session.status:
-        left = _held(ctx, ref.pin, KeyUsage.CHALLENGED_PIN).counter.left
-        raise StatusError(TRIES_LEFT | left if left else SW.AUTH_BLOCKED)
+        counter = _held(ctx, ref.pin, KeyUsage.CHALLENGED_PIN).counter
+        raise unproven(ref.pin, counter)
 
 
 def by_itself(ctx: Context, ref: PkiPinRef) -> Rule:
@@ -185,7 +188,7 @@ def unblock_user_pin(ctx: Context, ref: PinServiceRef, new: bytes) -> None:
     """Give the user PIN all its tries again, and with RELOAD a new value (profile choice
     `pki-unblock`)."""
     if bool(new) != (ref.service is PinService.RELOAD):
-        raise StatusError(SW.WRONG_LENGTH)
+        raise StatusError(SW.WRONG_LENGTH, "a new PIN comes with RELOAD, and with it alone")
     if new:
         _set_pin(ctx, PkiPin.USER, new)
     else:
@@ -195,7 +198,7 @@ def unblock_user_pin(ctx: Context, ref: PinServiceRef, new: bytes) -> None:
 
 def _set_pin(ctx: Context, pin: PkiPin, new: bytes) -> None:
     if not is_pin(new):
-        raise StatusError(SW.WRONG_DATA)
+        raise not_a_pin()
     _renew(ctx, pin, KeyUsage.CHALLENGED_PIN, _pin_proof(pin), pki.pin_key(new))
 
 
@@ -212,5 +215,9 @@ def compute_hash(ctx: Context, _: None, given: HashData) -> bytes:
 def write_pki_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
     """Store a master key or the key of a PIN in the current directory."""
     if block.usage not in _SECRETS or block.algorithm is not Algorithm.SM4:
-        raise StatusError(SW.WRONG_DATA)
+        text = (
+            "a PKI secret is a master or a challenged PIN under SM4, not {usage} under {algorithm}"
+        )
+        facts = {"usage": block.usage, "algorithm": block.algorithm}
+        raise StatusError(SW.WRONG_DATA, text, **facts)
     ctx.tree.add_secret(ctx.session.directory, ref.kid, block)

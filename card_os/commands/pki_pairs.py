@@ -67,7 +67,9 @@ def generate_key_pair(ctx: Context, _: None, files: KeyPairFiles) -> None:
         if (pair.public.fid, pair.private.fid) == (files.public, files.private):
             break
     else:
-        raise StatusError(SW.FILE_NOT_FOUND)
+        text = "{public:04X} and {private:04X} are not the files of a key pair"
+        facts = {"public": files.public, "private": files.private}
+        raise StatusError(SW.FILE_NOT_FOUND, text, **facts)
     made = _with_chance(ctx, sm2.generate)
     with ctx.nvm.atomic():
         _write_private(ctx, pair.private, made)
@@ -88,7 +90,8 @@ def decipher(ctx: Context, _: None, given: DecipherData) -> bytes:
     for pair in PAIRS:
         if pair.private.fid == given.private:
             return sm2.decrypt(_private(ctx, pair.private), b"\x04" + given.ciphertext)
-    raise StatusError(SW.FILE_NOT_FOUND)
+    text = "{file} is not the private half of a key pair"
+    raise StatusError(SW.FILE_NOT_FOUND, text, file=given.private)
 
 
 @commands.on(LOAD_SESSION_KEY, access=by_user, life=Stage.OPERATIONAL)
@@ -114,18 +117,22 @@ def import_key(ctx: Context, ref: ImportRef, given: ImportData) -> None:
     _fits(given, FileTag.PRIVATE, ENCIPHERMENT.private, KeyTag.PRIVATE)
     session = state(ctx).session
     if session is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "no session key is loaded, or it is used up: LOAD SESSION KEY comes first"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     ctx.session.scratch = replace(state(ctx), session=None)
     private = sm2.PrivateKey(session.decrypt(given.value))
     known = _file(ctx, ENCIPHERMENT.public).read_binary(0, PUBLIC_SIZE)
     if bytes(PublicKeyContent(private.public.value)) != known:
-        raise StatusError(SW.WRONG_DATA)
+        text = "the private half does not belong to the public one in {file}"
+        raise StatusError(SW.WRONG_DATA, text, file=ENCIPHERMENT.public.fid)
     _write_private(ctx, ENCIPHERMENT.private, private)
 
 
 def _fits(given: ImportData, tag: FileTag, file: EfSpec, key: KeyTag) -> None:
     if (given.file, given.fid, given.key) != (tag, file.fid, key):
-        raise StatusError(SW.WRONG_DATA)
+        text = "what is imported goes to {file}, with tags {tag:02X} and {key_tag:02X}"
+        facts = {"file": file.fid, "tag": tag, "key_tag": key}
+        raise StatusError(SW.WRONG_DATA, text, **facts)
 
 
 def _file(ctx: Context, file: EfSpec) -> ElementaryFile:
@@ -137,7 +144,8 @@ def _private(ctx: Context, file: EfSpec) -> sm2.PrivateKey:
     """The private key in a file, or StatusError 6A88 while there is none."""
     content = _file(ctx, file).read_binary(0, PRIVATE_SIZE)
     if not any(content):
-        raise StatusError(SW.REFERENCE_NOT_FOUND)
+        text = "{file} has no key yet"
+        raise StatusError(SW.REFERENCE_NOT_FOUND, text, file=file.fid)
     return sm2.PrivateKey(PrivateKeyContent.parse(content).value)
 
 
@@ -153,5 +161,5 @@ def _with_chance(ctx: Context, make: Callable[[sm2.Random], T]) -> T:
     """What needs random bytes; StatusError 6400 where there are none, or none of use."""
     try:
         return make(ctx.random)
-    except FormatError:
-        raise StatusError(SW.EXECUTION_ERROR) from None
+    except FormatError as error:
+        raise StatusError.of(SW.EXECUTION_ERROR, error) from None

@@ -100,9 +100,12 @@ def derive_session_key(ctx: Context, ref: MasterRef, given: DeriveData) -> None:
     modes = may(ref.usage)
     master = _master(ctx, ref.usage, ref.id)
     if not modes:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "a master of usage byte {scope:02X} makes no sessions"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, scope=ref.usage)
     if len(given.factors) != levels(ref.usage) * FACTOR:
-        raise StatusError(SW.WRONG_LENGTH)
+        text = "usage byte {scope:02X} wants {levels} factors of 8 bytes, these are {length} bytes"
+        facts = {"scope": ref.usage, "levels": levels(ref.usage), "length": len(given.factors)}
+        raise StatusError(SW.WRONG_LENGTH, text, **facts)
     session = challenge_key(_diversified(master, given.factors), given.challenge)
     ctx.session.scratch = replace(_state(ctx), derived=Derived(session, modes))
 
@@ -112,7 +115,10 @@ def crypt_data(ctx: Context, ref: CryptRef, data: bytes) -> bytes:
     """Encipher whole blocks under the session key, or give 8 bytes of MAC over them."""
     derived = _state(ctx).derived
     if derived is None or ref.mode not in derived.modes:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the key of the session does not do {mode}"
+        if derived is None:
+            text = "there is no session: DERIVE SESSION KEY comes first"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, mode=ref.mode.name)
     if ref.mode is CryptMode.ENCIPHER:
         return derived.key.encrypt(data)
     given = MacData.parse(data)
@@ -135,7 +141,9 @@ def _master(ctx: Context, usage: int, number: int) -> BlockKey:
         return keys.find(number, KeyUsage.DERIVATION, scope=usage).cipher
     except StatusError as refusal:
         if refusal.sw == SW.CONDITIONS_NOT_SATISFIED:
-            raise StatusError(SW.REFERENCE_NOT_FOUND) from None
+            text = "there is no master {number:02X} under usage byte {scope:02X}"
+            facts = {"number": number, "scope": usage}
+            raise StatusError(SW.REFERENCE_NOT_FOUND, text, **facts) from None
         raise
 
 
@@ -158,14 +166,16 @@ def initialise_purchase(ctx: Context, _: None, given: PurchaseData) -> bytes:
     """
     ctx.session.scratch = replace(_state(ctx), begun=None)
     if not given.factors or len(given.factors) % FACTOR:
-        raise StatusError(SW.WRONG_LENGTH)
+        text = "factors have 8 bytes each, these are {length} bytes"
+        raise StatusError(SW.WRONG_LENGTH, text, length=len(given.factors))
     dpk = _purchase_key(ctx, given)
     terminal = _content(ctx.tree.mf, TERMINAL)
     application = ctx.session.directory
     sequence = _content(application, SEQUENCE)
     number = int.from_bytes(sequence)
     if number == _LAST_SEQUENCE:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the terminal's numbers have come to their end: {number:08X} is never used"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, number=number)
     session = cryptograms.purchase_key(dpk, given.random, given.card_sequence, sequence)
     terms = Mac1Input(given.account, given.own, given.pool, terminal, given.time)
     mac1 = cryptograms.mac1(session, terms)
@@ -180,10 +190,13 @@ def verify_mac2(ctx: Context, _: None, shown: bytes) -> None:
     """Judge what the card says it has booked. A purchase is judged once, whatever comes of it."""
     begun = _state(ctx).begun
     if begun is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "no purchase was begun, or it was judged already"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     ctx.session.scratch = replace(_state(ctx), begun=None)
     if not compare_digest(cryptograms.mac2(begun.key, begun.booked), shown):
-        raise StatusError(SW.MAC_INVALID)
+        text = "MAC2 does not match what was begun with terminal number {number:08X}"
+        number = int.from_bytes(begun.booked.terminal_sequence)
+        raise StatusError(SW.MAC_INVALID, text, number=number)
 
 
 def _purchase_key(ctx: Context, given: PurchaseData) -> BlockKey:
@@ -201,7 +214,12 @@ def _purchase_key(ctx: Context, given: PurchaseData) -> BlockKey:
             continue
         if master.suite is wanted:
             return _diversified(master, given.factors[: count * FACTOR])
-    raise StatusError(SW.KEY_INDEX_NOT_SUPPORTED)
+    text = (
+        "there is no purchase master {number:02X} of algorithm {algorithm:02X} for {count} factors"
+    )
+    facts = {"number": given.version, "algorithm": given.algorithm}
+    count = len(given.factors) // FACTOR
+    raise StatusError(SW.KEY_INDEX_NOT_SUPPORTED, text, count=count, **facts)
 
 
 def _counts(factors: bytes) -> Iterable[int]:
@@ -213,7 +231,8 @@ def _content(directory: Directory, file: EfSpec) -> bytes:
     """All of a transparent file, or StatusError 6985 when the PSAM was made without it."""
     found = directory.by_sfi.get(file.sfi)
     if found is None or found.header.size != file.size:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the PSAM was made without a {file} of {size} bytes"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, file=file.fid, size=file.size)
     return found.read_binary(0, file.size)
 
 
@@ -225,5 +244,7 @@ def write_master_key(ctx: Context, ref: MasterRef, block: KeyBlock) -> None:
     """Store a master under its usage byte, for derivation and nothing else."""
     fits = block.usage is KeyUsage.DERIVATION and block.algorithm in SUITES
     if not fits or len(block.value) != KEY_LENGTH:
-        raise StatusError(SW.WRONG_DATA)
+        text = "a master is for derivation and has {wanted} bytes; this is for {usage}, of {length}"
+        facts = {"wanted": KEY_LENGTH, "usage": block.usage, "length": len(block.value)}
+        raise StatusError(SW.WRONG_DATA, text, **facts)
     ctx.tree.add_secret(ctx.session.directory, ref.id, block, ref.usage)

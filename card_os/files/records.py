@@ -14,6 +14,8 @@ from apdu.wire.perso import FileHeader, FileKind, Life
 from card_os.access import Rule, rule
 from card_os.nvm import MemoryDamaged, Nvm
 
+_BEHIND = "{file} has {size} bytes: offset {offset} is behind them"
+
 
 class ElementaryFile:
     """What all EFs have in common. What a structure does not offer is refused with 6981."""
@@ -29,37 +31,46 @@ class ElementaryFile:
         self.read_rule: Rule = rule(header.read)
         self.update_rule: Rule = rule(header.update)
 
+    def _without(self, what: str) -> StatusError:
+        """6981: this is not what a file of its structure has."""
+        kind = self.header.kind.name.lower().replace("_", " ")
+        text, fid = "{file} is {kind}: it has no {what}", self.header.fid
+        return StatusError(SW.WRONG_FILE_STRUCTURE, text, file=fid, kind=kind, what=what)
+
+    def _about(self, sw: int, text: str, **facts: int) -> StatusError:
+        return StatusError(sw, text, file=self.header.fid, **facts)
+
     def read_binary(self, offset: int, ne: int) -> bytes:
         """At most `ne` bytes from `offset`; 6B00 outside the file."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("bytes by offset")
 
     def update_binary(self, offset: int, data: bytes) -> None:
         """Overwrite; 6B00 when it begins outside the file, 6A84 when it ends outside."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("bytes by offset")
 
     def record(self, number: int) -> bytes:
         """The whole record, or StatusError 6A83."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("records")
 
     def number_of(self, tag: int) -> int:
         """The first record that is a TLV with this tag, or StatusError 6A83."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("records with tags")
 
     def all_from(self, number: int) -> bytes:
         """The records from this one to the last, one after the other."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("records")
 
     def update(self, number: int, data: bytes) -> None:
         """Overwrite a record: 6A83 when there is none, 6700 or 6A80 when the data does not fit."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("records")
 
     def append(self, data: bytes) -> None:
         """Add a record: 6A84 when there is no room."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("records")
 
     def push(self, data: bytes) -> None:
         """Put a record in front of a ring, in place of the oldest when it is full."""
-        raise StatusError(SW.WRONG_FILE_STRUCTURE)
+        raise self._without("ring of records")
 
 
 class TransparentFile(ElementaryFile):
@@ -70,15 +81,17 @@ class TransparentFile(ElementaryFile):
     def read_binary(self, offset: int, ne: int) -> bytes:
         size = self.header.size
         if offset >= size:
-            raise StatusError(SW.WRONG_OFFSET)
+            raise self._about(SW.WRONG_OFFSET, _BEHIND, offset=offset, size=size)
         return self._nvm.read(self.at + offset, min(ne, size - offset))
 
     def update_binary(self, offset: int, data: bytes) -> None:
         size = self.header.size
         if offset >= size:
-            raise StatusError(SW.WRONG_OFFSET)
+            raise self._about(SW.WRONG_OFFSET, _BEHIND, offset=offset, size=size)
         if offset + len(data) > size:
-            raise StatusError(SW.NO_SPACE)
+            text = "{file} ends at {size}: offset {offset} and {length} bytes reach beyond it"
+            facts = {"offset": offset, "length": len(data), "size": size}
+            raise self._about(SW.NO_SPACE, text, **facts)
         self._nvm.write(self.at + offset, data)
 
 
@@ -97,9 +110,13 @@ class RecordFile(ElementaryFile):
         if self.count > self.header.records:
             raise MemoryDamaged(f"file {self.header.fid:04X} counts more records than it can have")
 
+    def _no_record(self, number: int) -> StatusError:
+        text = "{file} has {count} records, and no number {number}"
+        return self._about(SW.RECORD_NOT_FOUND, text, number=number, count=self.count)
+
     def all_from(self, number: int) -> bytes:
         if not 1 <= number <= self.count:
-            raise StatusError(SW.RECORD_NOT_FOUND)
+            raise self._no_record(number)
         return b"".join([self.record(each) for each in range(number, self.count + 1)])
 
 
@@ -112,9 +129,13 @@ class LinearFixedFile(RecordFile):
         super().load()
         self._length = self.header.size // self.header.records
 
+    def _misfit(self, data: bytes) -> StatusError:
+        text = "records of {file} have {wanted} bytes, these are {length}"
+        return self._about(SW.WRONG_LENGTH, text, wanted=self._length, length=len(data))
+
     def _place(self, number: int) -> int:
         if not 1 <= number <= self.count:
-            raise StatusError(SW.RECORD_NOT_FOUND)
+            raise self._no_record(number)
         return self.at + 1 + (number - 1) * self._length
 
     def record(self, number: int) -> bytes:
@@ -123,14 +144,14 @@ class LinearFixedFile(RecordFile):
     def update(self, number: int, data: bytes) -> None:
         place = self._place(number)
         if len(data) != self._length:
-            raise StatusError(SW.WRONG_LENGTH)
+            raise self._misfit(data)
         self._nvm.write(place, data)
 
     def append(self, data: bytes) -> None:
         if len(data) != self._length:
-            raise StatusError(SW.WRONG_LENGTH)
+            raise self._misfit(data)
         if self.count == self.header.records:
-            raise StatusError(SW.NO_SPACE)
+            raise self._about(SW.NO_SPACE, "{file} has all its {count} records", count=self.count)
         with self._nvm.atomic():
             self._nvm.write(self.at + 1 + self.count * self._length, data)
             self._nvm.write(self.at, bytes((self.count + 1,)))
@@ -150,7 +171,7 @@ class CyclicFile(LinearFixedFile):
 
     def _place(self, number: int) -> int:
         if not 1 <= number <= self.count:
-            raise StatusError(SW.RECORD_NOT_FOUND)
+            raise self._no_record(number)
         slot = (self._newest - (number - 1)) % self.header.records
         return self.at + 2 + slot * self._length
 
@@ -173,7 +194,7 @@ class CyclicFile(LinearFixedFile):
     def write_newest(self, data: bytes) -> None:
         """The writes of `push`, for a block that has more in it; `load` must follow the block."""
         if len(data) != self._length:
-            raise StatusError(SW.WRONG_LENGTH)
+            raise self._misfit(data)
         slot = (self._newest + 1) % self.header.records if self.count else 0
         count = min(self.count + 1, self.header.records)
         self._nvm.write(self.at + 2 + slot * self._length, data)
@@ -204,20 +225,23 @@ class LinearVariableFile(RecordFile):
     def record(self, number: int) -> bytes:
         place = self._places.get(number)
         if place is None:
-            raise StatusError(SW.RECORD_NOT_FOUND)
+            raise self._no_record(number)
         return self._nvm.read(*place)
 
     def number_of(self, tag: int) -> int:
         for number in range(1, self.count + 1):
             if self.record(number)[:1] == bytes((tag,)):
                 return number
-        raise StatusError(SW.RECORD_NOT_FOUND)
+        text = "{file} has no record with tag {tag:02X}"
+        raise self._about(SW.RECORD_NOT_FOUND, text, tag=tag)
 
     def update(self, number: int, data: bytes) -> None:
         if number not in self._places:
-            raise StatusError(SW.RECORD_NOT_FOUND)
+            raise self._no_record(number)
         if len(data) > self._rooms[number]:
-            raise StatusError(SW.NO_SPACE)
+            text = "record {number} of {file} has room for {room} bytes, these are {length}"
+            facts = {"number": number, "room": self._rooms[number], "length": len(data)}
+            raise self._about(SW.NO_SPACE, text, **facts)
         at, _ = self._places[number]
         self._nvm.write(at - 1, bytes((len(data),)) + data)
         self.load()
@@ -225,7 +249,9 @@ class LinearVariableFile(RecordFile):
     def append(self, data: bytes) -> None:
         used = sum(self._rooms.values())
         if self.count == self.header.records or used + len(data) > self.header.size:
-            raise StatusError(SW.NO_SPACE)
+            text = "{file} has {count} records with {used} bytes, of {records} with {size}"
+            facts = {"count": self.count, "used": used, "records": self.header.records}
+            raise self._about(SW.NO_SPACE, text, **facts, size=self.header.size)
         with self._nvm.atomic():
             self._nvm.write(self._end, bytes((len(data), len(data))) + data)
             self._nvm.write(self.at, bytes((self.count + 1,)))
@@ -239,22 +265,23 @@ class TlvRecordFile(LinearVariableFile):
 
     def update(self, number: int, data: bytes) -> None:
         """As above; tag and length of an item are fixed by its table, so they stay (6A80)."""
-        if _item(data)[:2] != self.record(number)[:2]:
-            raise StatusError(SW.WRONG_DATA)
+        if self._item(data)[:2] != self.record(number)[:2]:
+            text = "record {number} of {file} keeps its tag and its length"
+            raise self._about(SW.WRONG_DATA, text, number=number)
         super().update(number, data)
 
     def append(self, data: bytes) -> None:
-        super().append(_item(data))
+        super().append(self._item(data))
 
-
-def _item(data: bytes) -> bytes:
-    try:
-        items = parse_simple(data)
-    except FormatError:
-        raise StatusError(SW.WRONG_DATA) from None
-    if len(items) != 1:
-        raise StatusError(SW.WRONG_DATA)
-    return data
+    def _item(self, data: bytes) -> bytes:
+        try:
+            items = parse_simple(data)
+        except FormatError as error:
+            raise StatusError.of(SW.WRONG_DATA, error) from None
+        if len(items) != 1:
+            text = "a record of {file} is one TLV, these are {count}"
+            raise self._about(SW.WRONG_DATA, text, count=len(items))
+        return data
 
 
 KINDS: dict[FileKind, type[ElementaryFile]] = {
@@ -283,5 +310,7 @@ def body_size(header: FileHeader) -> int:
             fits = 0 < header.records < 0xFF and header.size > 0
             size = 1 + header.size + 2 * header.records
     if not fits:
-        raise StatusError(SW.WRONG_DATA)
+        text = "a file of kind {kind} cannot have {size} bytes, {records} records and SFI {sfi}"
+        facts = {"size": header.size, "records": header.records, "sfi": header.sfi}
+        raise StatusError(SW.WRONG_DATA, text, kind=header.kind.name, **facts)
     return size

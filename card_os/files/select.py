@@ -26,9 +26,9 @@ def find(tree: Tree, current: Directory, selection: Selection, data: bytes) -> F
             return current, _ef(current, _fid(data))
         case By.PARENT:
             if data:
-                raise StatusError(SW.WRONG_LENGTH)
+                raise _wrong_length("SELECT of the parent comes without data", data)
             if current.parent is None:
-                raise StatusError(SW.FILE_NOT_FOUND)
+                raise StatusError(SW.FILE_NOT_FOUND, "there is nothing above the MF")
             return current.parent, None
         case By.PATH_FROM_MF:
             return _by_path(tree.mf, data)
@@ -38,21 +38,29 @@ def find(tree: Tree, current: Directory, selection: Selection, data: bytes) -> F
 
 def _fid(data: bytes) -> int:
     if len(data) != 2:
-        raise StatusError(SW.WRONG_LENGTH)
+        raise _wrong_length("a file identifier has 2 bytes, these are {length}", data)
     return int.from_bytes(data)
+
+
+def _wrong_length(text: str, data: bytes) -> StatusError:
+    return StatusError(SW.WRONG_LENGTH, text, length=len(data))
+
+
+def _no_file(text: str, fid: int) -> StatusError:
+    return StatusError(SW.FILE_NOT_FOUND, text, fid=fid)
 
 
 def _child(directory: Directory, fid: int) -> Directory:
     child = directory.children.get(fid)
     if child is None:
-        raise StatusError(SW.FILE_NOT_FOUND)
+        raise _no_file("there is no DF {fid:04X} in the directory", fid)
     return child
 
 
 def _ef(directory: Directory, fid: int) -> ElementaryFile:
     file = directory.by_fid.get(fid)
     if file is None:
-        raise StatusError(SW.FILE_NOT_FOUND)
+        raise _no_file("there is no EF {fid:04X} in {place}", fid)
     return file
 
 
@@ -68,12 +76,12 @@ def _by_id(tree: Tree, current: Directory, fid: int) -> Found:
             return candidate, None
     if parent is not None and fid in parent.children:
         return parent.children[fid], None
-    raise StatusError(SW.FILE_NOT_FOUND)
+    raise _no_file("seen from {place} there is no file {fid:04X}", fid)
 
 
 def _by_path(start: Directory, data: bytes) -> Found:
     if not data or len(data) % 2:
-        raise StatusError(SW.WRONG_LENGTH)
+        raise _wrong_length("a path is identifiers of 2 bytes each, these are {length}", data)
     *way, last = (int.from_bytes(data[at : at + 2]) for at in range(0, len(data), 2))
     for fid in way:
         start = _child(start, fid)
@@ -85,7 +93,7 @@ def _by_path(start: Directory, data: bytes) -> Found:
 def _by_name(tree: Tree, current: Directory, which: Occurrence, name: bytes) -> Directory:
     """The DF with this name, or one whose name begins with it; a whole name comes first."""
     if not name:
-        raise StatusError(SW.WRONG_LENGTH)
+        raise _wrong_length("SELECT by name comes with a name", name)
     exact = tree.names.get(name)
     if exact is not None and which is Occurrence.FIRST:
         return exact
@@ -101,5 +109,7 @@ def _by_name(tree: Tree, current: Directory, which: Occurrence, name: bytes) -> 
         case Occurrence.PREVIOUS:
             place = alike.index(current) - 1 if current in alike else len(alike) - 1
     if not 0 <= place < len(alike):
-        raise StatusError(SW.FILE_NOT_FOUND)
+        text = "{count} DFs have a name that begins so, and the {which} of them is not there"
+        which_one = which.name.lower()
+        raise StatusError(SW.FILE_NOT_FOUND, text, count=len(alike), which=which_one)
     return alike[place]

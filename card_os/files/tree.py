@@ -229,20 +229,26 @@ class Tree:
         for condition in (header.read, header.update):
             rule(condition)  # one that cannot be judged must not reach memory
         is_df = header.kind is FileKind.DF
-        if header.fid in RESERVED_FIDS or header.sfi > 30 or len(header.name) > 16:
-            raise StatusError(SW.WRONG_DATA)
+        fid, sfi = header.fid, header.sfi
+        if fid in RESERVED_FIDS or sfi > 30 or len(header.name) > 16:
+            text = "no file may have FID {fid:04X}, SFI {sfi} and a name of {length} bytes"
+            raise StatusError(SW.WRONG_DATA, text, fid=fid, sfi=sfi, length=len(header.name))
         if not is_df and (header.name or header.fci):
-            raise StatusError(SW.WRONG_DATA)
-        if header.fid in owner.children or header.fid in owner.by_fid:
-            raise StatusError(SW.FILE_EXISTS)
-        if header.sfi and header.sfi in owner.by_sfi:
-            raise StatusError(SW.FILE_EXISTS)
+            raise StatusError(SW.WRONG_DATA, "an EF has neither a name nor an FCI of its own")
+        if fid in owner.children or fid in owner.by_fid:
+            text = "there is a file {fid:04X} in the directory already"
+            raise StatusError(SW.FILE_EXISTS, text, fid=fid)
+        if sfi and sfi in owner.by_sfi:
+            text = "there is a file with SFI {sfi:02X} in the directory already"
+            raise StatusError(SW.FILE_EXISTS, text, sfi=sfi)
         if header.name in self.names:
-            raise StatusError(SW.NAME_EXISTS)
+            raise StatusError(SW.NAME_EXISTS, "there is a DF with this name already")
         if is_df and len(self.directories) == MAX_DIRECTORIES:
-            raise StatusError(SW.NO_SPACE)
+            text = "there are {most} directories, and no room for more"
+            raise StatusError(SW.NO_SPACE, text, most=MAX_DIRECTORIES)
         if is_df and owner.depth() == MAX_DEPTH:
-            raise StatusError(SW.NO_SPACE)
+            text = "directories may be {most} deep"
+            raise StatusError(SW.NO_SPACE, text, most=MAX_DEPTH)
         life = Life.INITIALISATION if header.name in self._unfinished else Life.ACTIVATED
         self._add(ObjectKind.FILE, owner, bytes(header), bytes(size), life)
         return owner.children[header.fid] if is_df else owner.by_fid[header.fid]
@@ -251,9 +257,11 @@ class Tree:
         """Store a key or PIN. Raises StatusError 6A80, 6A84 or 6A89."""
         is_pin = block.usage is KeyUsage.PIN
         if not 1 <= block.limit <= 15 or not block.value:
-            raise StatusError(SW.WRONG_DATA)
+            text = "a key or PIN has a value, and 1 to 15 tries; this one has {limit}"
+            raise StatusError(SW.WRONG_DATA, text, limit=block.limit)
         if owner.keeper(reference) is not owner:  # it would hide the application's own
-            raise StatusError(SW.WRONG_DATA)
+            text = "reference {reference:02X} is the application's, and this is a DF in it"
+            raise StatusError(SW.WRONG_DATA, text, reference=reference)
         header = SecretHeader(
             reference,
             block.usage,
@@ -264,7 +272,9 @@ class Tree:
             block.value if is_pin else b"",
         )
         if reference in owner.pins if is_pin else owner.keys.has(header):
-            raise StatusError(SW.FILE_EXISTS)
+            text = "there is a {what} {reference:02X} of this use and version already"
+            facts = {"what": "PIN" if is_pin else "key", "reference": reference}
+            raise StatusError(SW.FILE_EXISTS, text, **facts)
         store = pins if is_pin else keys
         body = store.body(block.value, block.limit)
         self._add(ObjectKind.SECRET, owner, bytes(header), body)
@@ -283,7 +293,8 @@ class Tree:
         at = self.master.end
         end = at + len(raw) + len(body)
         if end > self._size:
-            raise StatusError(SW.NO_SPACE)
+            text = "{length} bytes of memory are asked for, {free} are free"
+            raise StatusError(SW.NO_SPACE, text, length=end - at, free=self._size - at)
         master = self.master.then(self.master.life, end)
         with self._nvm.atomic():
             # Cells behind the last object are blank as a rule, so a body of zeros is there already.
@@ -307,10 +318,14 @@ class Tree:
             if head.owner == owner.number and at < end:
                 kept.append(at)
             elif at >= end and head.owner != owner.number:
-                raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+                text = (
+                    "what came before cannot be taken back: another directory has grown behind it"
+                )
+                raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
             at += HEAD + head.header + head.body
         if owner.children:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            text = "what came before cannot be taken back: there are directories in it"
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
         master = self.master.then(self.master.life, end)
         self._nvm.write(MASTER_AT, bytes(master))
         self.master = master

@@ -16,6 +16,8 @@ from card_os.nvm import Nvm
 from card_os.secrets.counters import SIZE, TryCounter, full_row
 from card_os.secrets.pins import TRIES_LEFT
 
+_LEFT = " {left} of {limit} tries left"
+
 
 def body(value: bytes, limit: int) -> bytes:
     """A new key's memory: its error counter, then the value."""
@@ -55,7 +57,8 @@ class KeyObject:
         """
         self.counter.pay()
         if not compare_digest(expected, shown):
-            raise StatusError(TRIES_LEFT | self.counter.left)
+            text = "what was shown does not prove {key}, version {version};" + _LEFT
+            raise StatusError(TRIES_LEFT | self.counter.left, text, **self._facts())
         self.counter.give_back()
 
     def replace(self, value: bytes) -> None:
@@ -69,6 +72,16 @@ class KeyObject:
         """All tries again, with the value there is."""
         with self._nvm.atomic():
             self.counter.fill()
+
+    def blocked(self) -> StatusError:
+        """6983: no try is left."""
+        text = "{key}, version {version}, is blocked;" + _LEFT
+        return StatusError(SW.AUTH_BLOCKED, text, **self._facts())
+
+    def _facts(self) -> dict[str, int]:
+        header, left = self.header, self.counter.left
+        facts = {"key": header.reference, "usage": header.usage, "version": header.version}
+        return facts | {"left": left, "limit": header.limit}
 
     def __repr__(self) -> str:
         header = self.header
@@ -110,7 +123,7 @@ class KeyStore:
         """
         key = self.held(kid, usage, version, scope)
         if not key.counter.left:
-            raise StatusError(SW.AUTH_BLOCKED)
+            raise key.blocked()
         return key
 
     def held(
@@ -119,11 +132,14 @@ class KeyStore:
         """As `find`, but a blocked key as well: one that is not to be used but renewed."""
         same = self._keys.get(kid)
         if not same:
-            raise StatusError(SW.REFERENCE_NOT_FOUND)
+            raise StatusError(SW.REFERENCE_NOT_FOUND, "there is no {key}", key=kid, usage=usage)
         fitting = [key for key in same if key.header.usage is usage and key.header.scope == scope]
         if not fitting:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            text = "no key with KID {kid:02X} may do {usage}"
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, kid=kid, usage=usage)
         for key in fitting:
             if version is None or key.header.version == version:
                 return key
-        raise StatusError(SW.REFERENCE_NOT_FOUND)
+        text = "there is no version {version} of {key}"
+        facts = {"key": kid, "usage": usage, "version": version}
+        raise StatusError(SW.REFERENCE_NOT_FOUND, text, **facts)

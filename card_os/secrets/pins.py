@@ -31,6 +31,19 @@ def body(value: bytes, limit: int) -> bytes:
     return full_row(limit) + block(value)
 
 
+def unproven(reference: int, counter: TryCounter) -> StatusError:
+    """63Cx for a PIN that is asked about, or 6983 when it has no try left."""
+    left = counter.left
+    text = "{pin} is not proven; {left} of {limit} tries left"
+    facts = {"pin": reference, "left": left, "limit": counter.limit}
+    return StatusError(TRIES_LEFT | left if left else SW.AUTH_BLOCKED, text, **facts)
+
+
+def not_a_pin() -> StatusError:
+    """6A80: what came in place of a new PIN."""
+    return StatusError(SW.WRONG_DATA, "the new value is not in the shape of a PIN")
+
+
 class PinObject:
     """One PIN. What it does to its memory, it does in the order that makes guessing cost."""
 
@@ -62,7 +75,8 @@ class PinObject:
         Raises as `verify` does, and StatusError 6985 when the new value is the initial PIN.
         """
         if compare_digest(block(new), block(self.initial)):
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            text = "the new value of {pin} is the initial one, and it must not go back to that"
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, pin=self.reference)
         self._compare(old)
         with self._nvm.atomic():
             self._nvm.write(self._at, block(new))
@@ -92,7 +106,13 @@ class PinObject:
         """Pay, then compare."""
         counter = self.counter
         if not counter.left:
-            raise StatusError(SW.AUTH_BLOCKED)
+            raise self._refused(SW.AUTH_BLOCKED, "{pin} has {left} of {limit} tries left")
         counter.pay()
         if not compare_digest(self._nvm.read(self._at, STORED), block(attempt)):
-            raise StatusError(TRIES_LEFT | counter.left)
+            text = "what was shown is not {pin}; {left} of {limit} tries left"
+            raise self._refused(TRIES_LEFT | counter.left, text)
+
+    def _refused(self, sw: int, text: str) -> StatusError:
+        counter = self.counter
+        facts = {"pin": self.reference, "left": counter.left, "limit": counter.limit}
+        return StatusError(sw, text, **facts)

@@ -54,5 +54,5 @@ def test_a_sentence_says_the_number(sw: int, says: str) -> None:
 
 
 def test_a_refusal_carries_its_status_word_and_data() -> None:
-    refused = StatusError(SW.END_OF_FILE, b"\x01")
+    refused = StatusError(SW.END_OF_FILE, "", b"\x01")
     assert ("6282", 0x6282, b"\x01") == (str(refused), refused.sw, refused.data)
