@@ -54,6 +54,10 @@ REASONS: Final[dict[str, tuple[type[CardGone], str]]] = {
         ReaderGone,
         "the PC/SC service does not run: `apt-get install pcscd` and start it",
     ),
+    "SCARD_W_SECURITY_VIOLATION": (
+        ReaderGone,
+        "the PC/SC service does not let this user in: `sscard doctor` says why",
+    ),
     "SCARD_E_SERVICE_STOPPED": (
         ReaderGone,
         "the PC/SC service was stopped: start it, open the channel anew",
