@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +30,9 @@ class Channel(ABC):
     """How the card is reached; a contactless one has other names and other data."""
     le_with_data: bool = True
     """Whether a command may carry both data and Le; over T=0 it may not (ISO 7816-3 12.2.4)."""
+
+    deadline: float = inf
+    """Seconds that a call may take; of a layer, the channel below keeps it."""
 
     @cached_property
     def told(self) -> Told:
@@ -75,7 +79,12 @@ class Channel(ABC):
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Wait at least so long for each answer inside: for commands that are known to be slow."""
-        yield
+        before = self.deadline
+        self.deadline = max(seconds, before)
+        try:
+            yield
+        finally:
+            self.deadline = before
 
     def __enter__(self) -> Self:
         return self

@@ -26,6 +26,7 @@ class Layer(Channel):
         return self._inner.transmit(command)
 
     def reset(self) -> bytes:
+        self.told.forget()
         self._inner.reset()
         self._follow()
         return self.atr
@@ -36,4 +37,9 @@ class Layer(Channel):
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with self._inner.transaction():
+            yield
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        with self._inner.patience(seconds):
             yield

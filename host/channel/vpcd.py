@@ -76,6 +76,7 @@ class VpcdChannel(Channel):
     def reset(self) -> bytes:
         """As every channel's; also takes up the next card, when there is none or it has left."""
         self._alive()
+        self.told.forget()
         ends = self._ends()
         with suppress(_Pulled):
             return self._of_the_card(lambda link: self._restart(link, Signal.RESET, ends))

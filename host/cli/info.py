@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
 
-from apdu.atr import Atr
 from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.tlv import parse_simple
@@ -21,13 +18,10 @@ from host.cli.bank_info import BankReport, bank_report
 from host.cli.blank import is_blank_psam, is_unsealed
 from host.cli.names import APPLICATIONS, BANK, Shown, condition_words, shown_items
 from host.cli.psam_info import PsamReport, is_psam, psam_report
-from host.cli.text import packed, spaced
+from host.cli.reset_words import reset_words
+from host.cli.text import packed
 from host.clients.hrss import HrssClient
 from host.faults import CardMisspoke, CardRefused, NotFound
-
-_HISTORICAL: Final = 13
-_SSC_BEGINS: Final = bytes.fromhex("008154")
-"""T1-T3 of the cards seen so far; T4-T5 are the vendor's, T6-TD the chip's own number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +122,7 @@ class CardReport:
 def report(card: Card) -> CardReport | PsamReport:
     """Ask the card, which may be a PSAM. Raises CardFault only when it cannot be talked to."""
     atr = card.channel.atr
-    reset = tuple(_reset_words(atr))
+    reset = tuple(reset_words(atr))
     with card.transaction():
         if is_psam(card):
             return psam_report(card, atr, reset)
@@ -147,22 +141,6 @@ def report(card: Card) -> CardReport | PsamReport:
             return PsamReport(atr, reset, trouble="personalisation has not ended yet", blank=True)
         files = tuple(_content(client, file) for file in (ISSUER, _holder_file(client)))
         return replace(plain, files=files, pin=_pin(client))
-
-
-def _reset_words(atr: bytes) -> Iterator[Shown]:
-    try:
-        found = Atr.parse(atr)
-    except FormatError as error:
-        yield Shown("", "answer to reset", "复位应答", spaced(atr), f"raw: {error}")
-        return
-    own = found.historical
-    yield Shown("", "convention", "约定", "inverse" if found.inverse else "direct")
-    protocols = ", ".join(f"T={each}" for each in found.protocols)
-    yield Shown("", "protocols", "传输协议", protocols)
-    yield Shown("", "historical bytes", "历史字节", spaced(own))
-    if len(own) == _HISTORICAL and own.startswith(_SSC_BEGINS):
-        yield Shown("", "vendor", "芯片商代码", spaced(own[3:5]))
-        yield Shown("", "chip's own number", "芯片唯一号", spaced(own[5:]))
 
 
 def _presence(card: Card, application: DfSpec) -> Presence:

@@ -14,6 +14,7 @@ from host.cli.doctor import doctor
 from host.cli.functions import driver, service
 from host.cli.opening import Where, card_options, opened
 from host.cli.payments import balance, load, log, pay
+from host.cli.readers import readers
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
 from host.cli.text import say_json, spaced
 
@@ -268,7 +269,7 @@ def check(context: click.Context, as_json: bool) -> int:
     return DONE
 
 
-for _verb in (driver, service, pay, load, balance, log, bank, doctor):
+for _verb in (driver, service, pay, load, balance, log, bank, readers, doctor):
     cli.add_command(_verb)
 
 

@@ -71,6 +71,8 @@ D = TypeVar("D")
 _SUITE: Final = SUITES[Algorithm.SM4]
 _PART: Final = 224
 """Bytes of a file that are read at a time."""
+GENERATING: Final = 60.0
+"""Seconds that a card may take to make a key pair."""
 _DER_HEAD: Final = 4
 _LONG_SEQUENCE: Final = b"\x30\x82"
 """How a certificate of 256 bytes or more begins; its length stands in the two bytes behind."""
@@ -160,7 +162,7 @@ class PkiClient:
         The pair that was there is gone with it; its certificate stays and fits no more.
         """
         files = KeyPairFiles(pair.public.fid, pair.private.fid)
-        with self.card.transaction():
+        with self.card.transaction(), self.card.channel.patience(GENERATING):
             self.card.send(GENERATE_KEY_PAIR, None, files)
             made = self.public_key(pair)
         if made is None:

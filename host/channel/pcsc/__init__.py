@@ -95,17 +95,11 @@ class PcscChannel(Channel):
 
     @property
     def deadline(self) -> float:
-        """Seconds that a call may take."""
         return self._context.deadline
 
-    @contextmanager
-    def patience(self, seconds: float) -> Iterator[None]:
-        before = self._context.deadline
-        self._context.deadline = max(seconds, before)
-        try:
-            yield
-        finally:
-            self._context.deadline = before
+    @deadline.setter
+    def deadline(self, seconds: float) -> None:
+        self._context.deadline = seconds
 
     def uid(self) -> bytes:
         """The identifier by which a reader addresses the card in its field, 4, 7 or 10 bytes.

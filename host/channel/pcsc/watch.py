@@ -112,7 +112,7 @@ def states(name_part: str = "", *, deadline: float = ANSWERS_WITHIN) -> tuple[Re
 
 def watch(
     name_part: str = "", *, deadline: float | None = None, stop: Stop | None = None
-) -> Iterator[ReaderEvent]:
+) -> Generator[ReaderEvent]:
     """What happens to the readers that have `name_part` in their names, beginning with what is
     there. Ends after `deadline` seconds, or soon after another thread sets `stop`.
 
