@@ -22,7 +22,7 @@ _SIGNS: Final[Mapping[Verdict, tuple[str, str, str]]] = {
     Verdict.NOT_APPLICABLE: ("–", "-", "dim"),
 }
 """For terminals that can show them, for those that cannot, and the style."""
-_NAME: Final = 11
+_NAME: Final = 13
 """Columns of the longest name of a check."""
 _INDENT: Final = 7
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from host.doctor.configuration import configuration
 from host.doctor.finding import Finding, Verdict
 from host.doctor.machine import Machine
 from host.doctor.pcscd import Service, Word, meet
-from host.doctor.pyscard import Namesakes, library, look_for_pyscard, pyscard
+from host.doctor.pyscard import Namesakes, library, load_library, look_for_pyscard, pyscard
 from host.doctor.readers import cards, holders, readers
 from host.doctor.service import access, service
 from host.doctor.survey import Survey, ask
@@ -24,13 +25,15 @@ class Seen:
 
     machine: Machine
     module: Namesakes
+    library_error: str
     service: Service
     survey: Survey
 
 
 CHECKS: Final[tuple[Callable[[Seen], Finding], ...]] = (
     lambda seen: pyscard(seen.machine, seen.module, seen.survey.import_error),
-    lambda seen: library(seen.machine),
+    lambda seen: library(seen.machine, seen.library_error),
+    lambda seen: configuration(seen.machine),
     lambda seen: service(seen.machine, seen.service),
     lambda seen: access(seen.machine, seen.service, seen.survey.denied),
     lambda seen: readers(seen.machine, seen.survey),
@@ -45,14 +48,18 @@ CHECKS: Final[tuple[Callable[[Seen], Finding], ...]] = (
 
 def look(machine: Machine) -> Seen:
     """Look at the machine: a few seconds at most, whatever hangs."""
-    module, met = look_for_pyscard(machine), meet(machine)
+    module, error, met = look_for_pyscard(machine), load_library(machine), meet(machine)
     if not module.usable:
-        survey = Survey(trouble="see pyscard")
+        survey = Survey.left_to("pyscard")
+    elif error:
+        survey = Survey.left_to("libpcsclite")
+    elif met.word is Word.REFUSED:
+        survey = Survey.left_to("access")
     elif met.word not in (Word.ANSWERED, Word.NOT_ASKED):
-        survey = Survey(trouble="see service")
+        survey = Survey.left_to("service")
     else:
         survey = ask(machine)
-    return Seen(machine, module, met, survey)
+    return Seen(machine, module, error, met, survey)
 
 
 def examine(machine: Machine) -> tuple[Finding, ...]:

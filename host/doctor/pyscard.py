@@ -117,20 +117,25 @@ def how_to_install(machine: Machine, *, again: bool = False) -> tuple[str, ...]:
     return (*needs, f'{pip}"pyscard>=2.2"')
 
 
-def library(machine: Machine) -> Finding:
-    """libpcsclite, which pyscard opens only when it is used: without it PC/SC seems not to run."""
+def load_library(machine: Machine) -> str:
+    """What loading libpcsclite says, empty if it loads: pyscard opens it only when it is used."""
+    if machine.pcsc_lite:
+        try:
+            ctypes.CDLL(_LIBRARY)
+        except OSError as error:
+            return str(error)
+    return ""
+
+
+def library(machine: Machine, error: str) -> Finding:
+    """`error` is of `load_library`."""
 
     def finding(verdict: Verdict, sentence: str, *fix: str) -> Finding:
         return Finding("libpcsclite", f"the library {_LIBRARY}", verdict, sentence, fix)
 
     if not machine.pcsc_lite:
         return finding(Verdict.NOT_APPLICABLE, "here PC/SC is a part of the system")
-    try:
-        ctypes.CDLL(_LIBRARY)
-    except OSError as error:
-        return finding(
-            Verdict.PROBLEM,
-            f"the library of pcsc-lite does not load: {error}",
-            *machine.installing("library"),
-        )
+    if error:
+        sentence = f"the library of pcsc-lite does not load: {error}"
+        return finding(Verdict.PROBLEM, sentence, *machine.installing("library"))
     return finding(Verdict.OK, f"{_LIBRARY} loads")

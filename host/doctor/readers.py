@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from apdu.atr import Atr
+from apdu.errors import FormatError
+from host.channel.pcsc.watch import Presence, Use
 from host.doctor.finding import Finding, Verdict
 from host.doctor.machine import Machine
 from host.doctor.pcscd import Service
@@ -34,13 +37,6 @@ def readers(machine: Machine, survey: Survey) -> Finding:
             "PC/SC works, but there is no reader",
             "# plug one in, or have a virtual one: see vpcd",
         )
-    broken = [each.name for each in survey.readers if each.unavailable]
-    if broken:
-        return finding(
-            Verdict.PROBLEM,
-            f"{_listed(broken)} does not work: unplugged just now, or its driver failed",
-            "# plug it in again",
-        )
     return finding(Verdict.OK, _listed([each.name for each in survey.readers]))
 
 
@@ -52,18 +48,24 @@ def cards(machine: Machine, survey: Survey) -> Finding:
 
     if not survey.readers:
         return finding(Verdict.NOT_APPLICABLE, "no reader to look into")
-    mute = [each.name for each in survey.readers if each.mute]
+    mute = [each.name for each in survey.readers if each.presence is Presence.MUTE]
     if mute:
         return finding(
             Verdict.PROBLEM,
             f"the card in {_listed(mute)} gives no ATR",
             "# turn it round, or clean its contacts; a virtual card: see what its program says",
         )
-    there = [each for each in survey.readers if each.present]
+    there = [each for each in survey.readers if each.presence is Presence.CARD]
     if not there:
         return finding(Verdict.OK, "no card in any reader; `sscard serve` puts one into vpcd's")
-    said = [f"{each.name}: {each.atr.hex(' ').upper() or 'a card'}" for each in there]
-    return finding(Verdict.OK, "; ".join(said))
+    said = "; ".join(f"{each.name}: {each.atr.hex(' ').upper()}" for each in there)
+    for each in there:
+        try:
+            Atr.parse(each.atr)
+        except FormatError as error:
+            sentence = f"{said}; the ATR of the card in {each.name} is not well formed: {error}"
+            return finding(Verdict.WARNING, sentence)
+    return finding(Verdict.OK, said)
 
 
 def holders(machine: Machine, survey: Survey, met: Service) -> Finding:
@@ -74,8 +76,8 @@ def holders(machine: Machine, survey: Survey, met: Service) -> Finding:
 
     if not survey.readers:
         return finding(Verdict.NOT_APPLICABLE, "no reader to hold")
-    alone = [each.name for each in survey.readers if each.exclusive]
-    shared = [each.name for each in survey.readers if each.in_use and not each.exclusive]
+    alone = [each.name for each in survey.readers if each.use is Use.EXCLUSIVE]
+    shared = [each.name for each in survey.readers if each.use is Use.SHARED]
     if not alone and not shared:
         return finding(Verdict.OK, "no program has a card in use")
     clients = clients_of(machine, met.path)

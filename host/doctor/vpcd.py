@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from apdu.vpcd import PORT
+from host.doctor.configuration import FOLDER, LISTENS, virtual
 from host.doctor.finding import Finding, Verdict
 from host.doctor.machine import Machine
 from host.doctor.pcscd import Service, Word
@@ -16,10 +14,7 @@ from host.doctor.processes import Process, TcpSocket, owners_of, tcp_sockets
 from host.doctor.service import restarting
 from host.doctor.survey import VIRTUAL, Survey
 
-_FOLDER: Final = "/etc/reader.conf.d"
-_OWN_FILE: Final = f"{_FOLDER}/vpcd"
-_LISTENS: Final = "/dev/null"
-"""DEVICENAME of a vpcd that listens; another host is one that it connects to (reversed)."""
+_OWN_FILE: Final = f"{FOLDER}/vpcd"
 _SLOTS: Final = 2
 """Readers that vpcd has as it is built: the ports of the slots follow on each other."""
 _LIBRARIES: Final = ("usr/lib*/pcsc/**/libifdvpcd.so", "usr/local/lib*/pcsc/**/libifdvpcd.so")
@@ -30,85 +25,24 @@ _BUILD: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """vpcd's entry in pcscd's configuration (reader.conf(5))."""
-
-    file: str
-    name: str
-    device: str
-    library: str
-
-    @property
-    def host(self) -> str:
-        """The host of a reversed vpcd, empty for one that listens."""
-        host = self.device.partition(":")[0]
-        return "" if host in ("", _LISTENS) else host
-
-    @property
-    def port(self) -> int:
-        """TCP port of the first slot."""
-        with suppress(ValueError):
-            return int(self.device.partition(":")[2], 0)
-        return PORT
-
-
-def configured(machine: Machine) -> Configured | None:
-    """The entry that names vpcd's driver, None if no file has one."""
-    with suppress(OSError):
-        for path in sorted(machine.path(_FOLDER).iterdir()):
-            file = f"{_FOLDER}/{path.name}"
-            for said in _entries(machine.text(file)):
-                library = said.get("LIBPATH", "")
-                if "vpcd" in library.rpartition("/")[2]:
-                    name = said.get("FRIENDLYNAME", VIRTUAL)
-                    return Configured(file, name, said.get("DEVICENAME", ""), library)
-    return None
-
-
-def _entries(text: str) -> list[dict[str, str]]:
-    """The readers of a reader.conf: words and values, a FRIENDLYNAME beginning each."""
-    entries: list[dict[str, str]] = [{}]
-    for line in text.splitlines():
-        if match := re.match(r'\s*([A-Z]+)\s+("[^"]*"|\S+)', line):
-            if match[1] == "FRIENDLYNAME":
-                entries.append({})
-            entries[-1][match[1]] = match[2].strip('"')
-    return entries
-
-
 def vpcd(machine: Machine, met: Service, survey: Survey) -> Finding:
     """Whether the virtual reader is there for `sscard serve`."""
-    entry = configured(machine)
+    entry = virtual(machine)
 
     def finding(verdict: Verdict, sentence: str, *fix: str) -> Finding:
-        looked_at = f"the virtual reader, {entry.file if entry else _FOLDER}"
+        looked_at = f"the virtual reader, {entry.file if entry else FOLDER}"
         return Finding("vpcd", looked_at, verdict, sentence, fix)
 
     loaded = any(each.name.startswith(entry.name if entry else VIRTUAL) for each in survey.readers)
-    if loaded and (entry is None or not entry.host):
+    if loaded:
         return finding(Verdict.OK, "vpcd is loaded: `sscard serve` can plug a card in")
     if not machine.pcsc_lite:
         sentence = "only for pcsc-lite; on macOS and Windows it is built from vsmartcard's sources"
         return finding(Verdict.NOT_APPLICABLE, sentence)
     if entry is None:
         return _not_configured(machine, met, survey)
-    if entry.host:
-        return finding(
-            Verdict.PROBLEM,
-            f"vpcd is reversed: DEVICENAME {entry.device} has it connect to {entry.host}; up to 3.3"
-            " it aborts pcscd when a slot finds nobody there, or when the card goes",
-            machine.as_root(
-                f"sed -i 's|^DEVICENAME.*|DEVICENAME   {_LISTENS}:{entry.port}|' {entry.file}"
-            ),
-            *restarting(machine),
-        )
-    if not machine.exists(entry.library):
-        return finding(
-            Verdict.PROBLEM,
-            f"{entry.file} names a driver that is not there: LIBPATH {entry.library}",
-            *_installing(machine, "--reinstall"),
-        )
+    if entry.host or not machine.exists(entry.library):
+        return finding(Verdict.UNKNOWN, "see configuration")
     if met.word is not Word.ANSWERED:
         return finding(Verdict.UNKNOWN, "vpcd is configured; pcscd has to run to load it")
     if not survey.answered:
@@ -129,7 +63,7 @@ def _not_configured(machine: Machine, met: Service, survey: Survey) -> Finding:
         fix: tuple[str, ...] = (
             f"{machine.as_root(f'tee {_OWN_FILE}')} <<'READER'",
             f'FRIENDLYNAME "{VIRTUAL}"',
-            f"DEVICENAME   {_LISTENS}:0x{PORT:04X}",
+            f"DEVICENAME   {LISTENS}:0x{PORT:04X}",
             f"LIBPATH      {library}",
             f"CHANNELID    0x{PORT:04X}",
             "READER",
@@ -141,7 +75,7 @@ def _not_configured(machine: Machine, met: Service, survey: Survey) -> Finding:
         verdict, sentence = Verdict.NOT_APPLICABLE, f"{sentence}; only {needed}"
     else:
         verdict, sentence = Verdict.PROBLEM, f"{sentence}: {needed}"
-    return Finding("vpcd", f"the virtual reader, {_FOLDER}", verdict, sentence, (*fix, *restart))
+    return Finding("vpcd", f"the virtual reader, {FOLDER}", verdict, sentence, (*fix, *restart))
 
 
 def _library(machine: Machine) -> str:
@@ -152,16 +86,16 @@ def _library(machine: Machine) -> str:
     return ""
 
 
-def _installing(machine: Machine, *options: str) -> tuple[str, ...]:
+def _installing(machine: Machine) -> tuple[str, ...]:
     packages = machine.packages
     if packages is None or not packages.vpcd:
         return (*_BUILD, machine.as_root("make install"))
-    return (machine.as_root(packages.lines(*options, packages.vpcd)),)
+    return (machine.as_root(packages.lines(packages.vpcd)),)
 
 
 def port(machine: Machine, survey: Survey) -> Finding:
     """Who listens on vpcd's ports, on which addresses, and which cards are plugged in."""
-    entry = configured(machine)
+    entry = virtual(machine)
     first = entry.port if entry else PORT
     name = entry.name if entry else VIRTUAL
     ports = range(first, first + _SLOTS)
