@@ -12,22 +12,24 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from apdu.vpcd import PORT, Signal
+from card_os.plug import Answered, Event, Plug, Silent, What
+
 CONFIG = Path("/etc/reader.conf.d/vpcd")
-PORT = 35963  # of the first slot; the second slot has the next
+READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 NEW_NET = 0x40000000  # CLONE_NEWNET of sched.h
-OFF, ATR = 0, 4  # what vpcd signals in frames of one byte; 1 is power, 2 is reset
+PRESENT = 0x20  # SCARD_STATE_PRESENT of winscard.h
+SIGNALS = {What.OFF: Signal.OFF, What.ON: Signal.ON, What.RESET: Signal.RESET}
 
 
 PACKAGES = {
@@ -137,6 +139,18 @@ class Pcscd:
         ]
         return any(each[1].endswith(wanted) and each[3] == listening for each in sockets)
 
+    def atr(self, slot: int = 0) -> bytes:
+        """What programs see as the ATR of the card in the slot; empty without a card there."""
+        library, context = ctypes.CDLL("libpcsclite.so.1"), ctypes.c_long()
+        code = library.SCardEstablishContext(2, None, None, ctypes.byref(context))
+        assert code == 0, f"{code & 0xFFFF_FFFF:08X}: {self.log()}"
+        state = _State(READERS[slot].encode())
+        code = library.SCardGetStatusChange(
+            context, ctypes.c_ulong(0), ctypes.byref(state), ctypes.c_ulong(1)
+        )
+        library.SCardReleaseContext(context)
+        return bytes(state.atr)[: state.length] if state.found & PRESENT else b""
+
     def insert(self, card: Any, slot: int = 0) -> Inserted:
         return Inserted(card, self.network, PORT + slot)
 
@@ -148,14 +162,15 @@ class Pcscd:
 class Inserted(threading.Thread):
     """A card in a virtual reader; it has `reset() -> ATR` and `transmit(bytes) -> bytes`.
 
-    An empty answer or half a header would crash pcscd 1.9.9, so a frame leaves in one piece, and a
-    card that returns nothing stays silent.
+    A card that returns nothing stays silent.
     """
 
     def __init__(self, card: Any, network: Path, port: int) -> None:
         super().__init__(daemon=True)
-        self.card, self.network, self.port = card, network, port
+        self.network = network
+        self.plug = Plug(_Mute(card), ("127.0.0.1", port), self.told)
         self.signals: list[int] = []
+        """What the reader said, as numbers of `Signal`; not that it wants the ATR."""
         self.ready = threading.Event()
         self.start()
         assert self.ready.wait(10), "vpcd does not listen"
@@ -163,44 +178,45 @@ class Inserted(threading.Thread):
     def run(self) -> None:
         with open(self.network) as network:
             assert ctypes.CDLL(None).setns(network.fileno(), NEW_NET) == 0
-        self.socket = until("vpcd listens", self.connect)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.ready.set()
-        atr = self.card.reset()
-        while head := self.read(2):
-            frame = self.read(int.from_bytes(head, "big"))
-            if len(frame) != 1:
-                answer = self.card.transmit(frame)
-            elif frame[0] == ATR:
-                answer = atr
-            else:
-                self.signals.append(frame[0])
-                atr, answer = atr if frame[0] == OFF else self.card.reset(), b""
-            if answer:
-                with suppress(OSError):  # pulled while it worked
-                    self.socket.sendall(len(answer).to_bytes(2, "big") + answer)
+        self.plug.run()
 
-    def connect(self) -> socket.socket | None:
-        try:
-            return socket.create_connection(("127.0.0.1", self.port))
-        except ConnectionRefusedError:
-            return None
-
-    def read(self, length: int) -> bytes:
-        got = b""
-        while len(got) < length:
-            try:
-                more = self.socket.recv(length - len(got))
-                self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            except OSError:
-                return b""
-            if not more:
-                return b""
-            got += more
-        return got
+    def told(self, event: Event | Answered) -> None:
+        if isinstance(event, Event):
+            if event.what is What.CONNECTED:
+                self.ready.set()
+            elif event.what in SIGNALS:
+                self.signals.append(SIGNALS[event.what])
 
     def pull(self) -> None:
-        with suppress(OSError):  # pulled before
-            self.socket.shutdown(socket.SHUT_RDWR)
+        self.plug.stop()
         self.join(10)
-        self.socket.close()
+
+
+class _Mute:
+    """A card whose empty answers are none."""
+
+    def __init__(self, card: Any) -> None:
+        self.card = card
+
+    def reset(self) -> bytes:
+        atr: bytes = self.card.reset()
+        return atr
+
+    def transmit(self, command: bytes) -> bytes:
+        answer: bytes = self.card.transmit(command)
+        if not answer:
+            raise Silent
+        return answer
+
+
+class _State(ctypes.Structure):
+    """SCARD_READERSTATE of winscard.h, as pcsc-lite lays it out."""
+
+    _fields_ = (
+        ("reader", ctypes.c_char_p),
+        ("ours", ctypes.c_void_p),
+        ("known", ctypes.c_ulong),
+        ("found", ctypes.c_ulong),
+        ("length", ctypes.c_ulong),
+        ("atr", ctypes.c_ubyte * 33),
+    )

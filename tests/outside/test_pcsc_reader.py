@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gc
-import socket
 import statistics
 import threading
 import time
@@ -16,6 +15,7 @@ import pytest
 from hermetic import Inserted, Pcscd, until
 
 from apdu.errors import FormatError
+from card_os.plug import Pulled
 from host.channel.pcsc import PcscChannel, Protocol, readers
 from host.cli.testcard import issue_test_card
 from host.faults import CardFault, CardGone, CardMute
@@ -343,9 +343,12 @@ def test_pulling_the_card_is_told_and_a_new_one_can_be_reset(insert: Insert) -> 
 
 
 def test_pulling_the_card_while_it_works_is_told(insert: Insert) -> None:
+    def leave() -> None:
+        raise Pulled
+
     card = Toy()
-    inserted = insert(card)
-    card.pause = lambda: inserted.socket.shutdown(socket.SHUT_RDWR)
+    insert(card)
+    card.pause = leave
     with opened() as channel, pytest.raises(CardGone, match="broke off"):
         channel.transmit(ASK)
 
