@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from apdu.errors import Fact, StatusError
+from apdu.wire.perso import Algorithm, Life
 from card_os.access import Rule, SecurityStatus, proven_key
 from card_os.files.tree import Directory
 from card_os.naming import file_name, key_name, pin_name, place_name, usage_name
@@ -135,6 +136,10 @@ class Noted(NamedTuple):
                     words[name] = file_name(fact)
                 case "usage", int():
                     words[name] = usage_name(fact)
+                case "algorithm", int():
+                    words[name] = Algorithm(fact).name
+                case "life", int():
+                    words[name] = Life(fact).name.lower()
                 case "needs", tuple():
                     words[name] = _rule_in_words(self.directory, fact)
                 case "proven", frozenset():

@@ -89,9 +89,8 @@ def spent(held: Held, account: int, own: int, pool: int) -> Held:
     """
     if isinstance(held, AccountBalance):
         if account > known(held.balance):
-            text = "the account has {balance} fen, {amount} are wanted"
-            facts = {"balance": held.balance, "amount": account}
-            raise StatusError(SW.INSUFFICIENT_FUNDS, text, **facts)
+            text = "the account has {balance} fen, and more is wanted of it"
+            raise StatusError(SW.INSUFFICIENT_FUNDS, text, balance=held.balance)
         return AccountBalance(
             known(held.balance) - account, _sum(held.own, own), _sum(held.pool, pool)
         )
@@ -133,8 +132,8 @@ def known(amount: int | None) -> int:
 def _sum(amount: int | None, more: int) -> int:
     total = known(amount) + more
     if total > LARGEST:
-        text = "a sum would be {total} fen, and its field ends at {largest}"
-        raise _not_now(text, total=total, largest=LARGEST)
+        text = "a sum of {amount} fen would grow beyond {largest}, where its field ends"
+        raise _not_now(text, amount=amount, largest=LARGEST)
     return total
 
 

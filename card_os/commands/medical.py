@@ -167,9 +167,8 @@ def get_transaction_prove(ctx: Context, ref: TransactionRef, number: bytes) -> b
     state = account.state
     last = account.newest()[: CARD_SEQUENCE + 1]
     if last != number + bytes((ref.kind,)) or state.proven.to_bytes(CARD_SEQUENCE) != number:
-        text = "number {asked} of kind {kind:02X} is not the last transaction; that is {last}"
-        facts = {"asked": int.from_bytes(number), "kind": ref.kind, "last": state.proven}
-        raise StatusError(SW.MAC_NOT_AVAILABLE, text, **facts)
+        text = "only the last transaction is proven: its number is {last}, or it is of another kind"
+        raise StatusError(SW.MAC_NOT_AVAILABLE, text, last=state.proven)
     return bytes(TransactionProof(state.mac2, state.tac))
 
 

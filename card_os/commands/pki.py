@@ -215,9 +215,7 @@ def compute_hash(ctx: Context, _: None, given: HashData) -> bytes:
 def write_pki_key(ctx: Context, ref: KeyRef, block: KeyBlock) -> None:
     """Store a master key or the key of a PIN in the current directory."""
     if block.usage not in _SECRETS or block.algorithm is not Algorithm.SM4:
-        text = (
-            "a PKI secret is a master or a challenged PIN under SM4, not {usage} under {algorithm}"
-        )
+        text = "a secret here is a master or a PIN's key under SM4, not {usage} under {algorithm}"
         facts = {"usage": block.usage, "algorithm": block.algorithm}
         raise StatusError(SW.WRONG_DATA, text, **facts)
     ctx.tree.add_secret(ctx.session.directory, ref.kid, block)

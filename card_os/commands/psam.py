@@ -214,10 +214,8 @@ def _purchase_key(ctx: Context, given: PurchaseData) -> BlockKey:
             continue
         if master.suite is wanted:
             return _diversified(master, given.factors[: count * FACTOR])
-    text = (
-        "there is no purchase master {number:02X} of algorithm {algorithm:02X} for {count} factors"
-    )
-    facts = {"number": given.version, "algorithm": given.algorithm}
+    text = "there is no purchase master {number:02X} of algorithm {code:02X} for {count} factors"
+    facts = {"number": given.version, "code": given.algorithm}
     count = len(given.factors) // FACTOR
     raise StatusError(SW.KEY_INDEX_NOT_SUPPORTED, text, count=count, **facts)
 

@@ -40,7 +40,7 @@ def _debit_fci(ctx: Context, directory: Directory) -> bytes:
 
 def _contactless_only(ctx: Context, directory: Directory) -> bytes:
     if ctx.session.interface is Interface.CONTACT:
-        raise StatusError(SW.FILE_NOT_FOUND)
+        raise StatusError(SW.FILE_NOT_FOUND, "PPSE is there for contactless readers alone")
     return directory.header.fci
 
 

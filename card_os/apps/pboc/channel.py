@@ -46,6 +46,8 @@ COUNTER_FID: Final = 0xD502
 """The sequence counter, as long as its protocol has it. It outlives what is begun anew."""
 _COUNTERS: Final = {Algorithm.TDES: 2, Algorithm.AES: 3}
 _CHIP_NUMBER: Final = 8
+_ENC: Final = KeyUsage.CHANNEL_ENC
+_NOT_BEGUN: Final = "no channel was begun: INITIALIZE UPDATE comes first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,14 @@ def initialize_update(ctx: Context, ref: KeySetRef, host: bytes) -> bytes:
     """
     ctx.session.scratch, ctx.session.status = CLOSED, NOTHING_PROVEN
     if ref.version not in (0, CHANNEL_VERSION):
-        raise StatusError(SW.REFERENCE_NOT_FOUND)
+        text = "the channel's keys have version {version}, asked for is {asked}"
+        facts = {"version": CHANNEL_VERSION, "asked": ref.version}
+        raise StatusError(SW.REFERENCE_NOT_FOUND, text, **facts)
     enc, mac, dek = _keys(ctx)
     algorithm = enc.header.algorithm
     if algorithm not in CHANNEL_SUITES:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "{key} is of an algorithm that no channel has"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, key=CHANNEL_ENC_KEY, usage=_ENC)
     keys = ChannelKeys(enc.cipher, mac.cipher, dek.cipher)
     counter = _counter(ctx, algorithm)
     challenge = card_challenge(keys, counter, ctx.session.directory.header.name)
@@ -102,12 +107,12 @@ def open_channel(ctx: Context, ref: LevelRef, cryptogram: bytes) -> None:
     state, ctx.session.scratch = current(ctx), CLOSED
     channel = state.pending
     if channel is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, _NOT_BEGUN)
     enc, _, _ = _keys(ctx)
     try:
         enc.compare(channel.host_cryptogram, cryptogram)
-    except StatusError:
-        raise StatusError(SW.AUTH_FAILED) from None
+    except StatusError as refused:
+        raise refused.told_as(SW.AUTH_FAILED) from None
     _count(ctx, enc.header.algorithm)
     ctx.session.status |= enc.proof
     ctx.session.scratch = Personalising(channel=channel.at(ref.level))
@@ -127,17 +132,18 @@ class _Opening:
         if self._form is OPEN_CHANNEL:
             ctx.session.scratch = CLOSED
             if state.pending is None:
-                raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+                raise StatusError(SW.CONDITIONS_NOT_SATISFIED, _NOT_BEGUN)
             _, mac, _ = _keys(ctx)
             try:
                 channel, data = state.pending.open(header, sent, mac.compare)
-            except StatusError:
-                raise StatusError(SW.MESSAGING_WRONG) from None
+            except StatusError as refused:
+                raise refused.told_as(SW.MESSAGING_WRONG) from None
             ctx.session.scratch = Personalising(pending=channel)
             return data
         found = open_one(ctx)
         if found is None:
-            raise StatusError(SW.SECURITY_NOT_SATISFIED)
+            text = "no secure channel is open: EXTERNAL AUTHENTICATE opens it"
+            raise StatusError(SW.SECURITY_NOT_SATISFIED, text)
         channel, data = found.open(header, sent)
         ctx.session.scratch = replace(state, channel=channel)
         return data
@@ -171,7 +177,8 @@ def _counter(ctx: Context, algorithm: Algorithm) -> bytes:
     size, file = _COUNTERS[algorithm], counter_file(ctx)
     found = bytes(size) if file is None else file.read_binary(0, size)
     if found == b"\xff" * size:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the channel's sequence counter has come to its end"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     return found
 
 

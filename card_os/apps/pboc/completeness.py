@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from apdu.crypto.rsa import RsaPrivateKey
-from apdu.errors import FormatError, StatusError
+from apdu.errors import Fact, FormatError, StatusError
 from apdu.sw import SW
 from apdu.tlv import Tlv, find, parse
 from apdu.wire.cryptogram import Cvn
@@ -29,6 +29,7 @@ from card_os.dispatch import Context
 from card_os.files.tree import Directory
 
 _CVN_AT: Final = 2
+_OTHER_KEY: Final = "the key to sign with is not that of the certificate (9F46)"
 _DYNAMIC: Final = int(Aip.DDA | Aip.CDA)
 
 
@@ -39,17 +40,17 @@ def check_whole(ctx: Context) -> Profile:
         profile = profile_of(directory)
         _check_fcis(directory, profile)
         _check_routes(ctx, directory, profile)
-    except FormatError:
-        raise StatusError(SW.WRONG_DATA) from None
+    except FormatError as error:
+        raise StatusError.of(SW.WRONG_DATA, error) from None
     return profile
 
 
-def _missing() -> StatusError:
-    return StatusError(SW.CONDITIONS_NOT_SATISFIED)
+def _missing(text: str, **about: Fact) -> StatusError:
+    return StatusError(SW.CONDITIONS_NOT_SATISFIED, text, **about)
 
 
-def _contradiction() -> StatusError:
-    return StatusError(SW.WRONG_DATA)
+def _contradiction(text: str, **about: Fact) -> StatusError:
+    return StatusError(SW.WRONG_DATA, text, **about)
 
 
 def _check_fcis(directory: Directory, profile: Profile) -> None:
@@ -57,23 +58,25 @@ def _check_fcis(directory: Directory, profile: Profile) -> None:
     for number, wanted in ((CONTACT_FCI, True), (CONTACTLESS_FCI, taps)):
         fci = read_group(directory, number)
         if fci is None and wanted:
-            raise _missing()
+            raise _missing("there is no FCI (group {group:04X})", group=number)
         if fci is not None:
             template = find(parse(fci), tags.FCI_TEMPLATE)
             name = template and template.find(tags.DF_NAME)
             if name is None or name.value != DEBIT_AID:
-                raise _contradiction()
+                text = "the FCI in group {group:04X} does not name this application"
+                raise _contradiction(text, group=number)
 
 
 def _check_routes(ctx: Context, directory: Directory, profile: Profile) -> None:
     if not any(way is Way.DEBIT for _, way in profile.routes):
-        raise _missing()
+        raise _missing("there are no AIP and AFL for a debit in the slot")
     for (algorithm, _), route in profile.routes.items():
         if not route.afl or not route.iad:
-            raise _missing()
+            text = "the way of {way} under {algorithm} has no AFL, or no 9F10"
+            raise _missing(text, way=route.way.name, algorithm=algorithm.name)
         _check_records(directory, route)
         if not has_keys(ctx, algorithm):
-            raise _missing()
+            raise _missing("there are no payment keys of {algorithm}", algorithm=algorithm.name)
         values = read_group(directory, CHECK_VALUES[algorithm])
         if values is not None:
             check_keys(ctx, algorithm, values)
@@ -88,10 +91,12 @@ def _check_records(directory: Directory, route: Route) -> None:
         for number in range(entry.first, entry.last + 1):
             found = read_group(directory, entry.sfi << 8 | number)
             if found is None:
-                raise _missing()
+                text = "the AFL names record {number} of SFI {sfi:02X}, which is not there"
+                raise _missing(text, number=number, sfi=entry.sfi)
             items: list[Tlv] = parse(found)
             if [item.tag for item in items] != [tags.RECORD_TEMPLATE]:
-                raise _contradiction()
+                text = "record {number} of SFI {sfi:02X} is not one template 70"
+                raise _contradiction(text, number=number, sfi=entry.sfi)
 
 
 def _check_lists(profile: Profile, route: Route) -> None:
@@ -111,7 +116,8 @@ def _check_list(found: DataList, wanted: Mapping[int, int]) -> None:
     for tag, length in wanted.items():
         place = found.places.get(tag)
         if place is None or place.length != length:
-            raise _missing()
+            text = "a data object list does not ask for {tag:04X} with {length} bytes"
+            raise _missing(text, tag=tag, length=length)
 
 
 def _check_card_key(key: CardKey, route: Route) -> None:
@@ -119,14 +125,14 @@ def _check_card_key(key: CardKey, route: Route) -> None:
     under RSA by the exponent and the part of the modulus that stands beside the certificate."""
     certificate = route.elements.get(tags.ICC_CERTIFICATE)
     if certificate is None:
-        raise _missing()
+        raise _missing("there is a key to sign with, and no certificate (9F46) of it")
     if not isinstance(key, RsaPrivateKey):
         if Sm2IccCertificate.parse(certificate).key != key.public.value:
-            raise _contradiction()
+            raise _contradiction(_OTHER_KEY)
         return
     exponent = route.elements.get(tags.ICC_EXPONENT)
     if exponent is None:
-        raise _missing()
+        raise _missing("there is no exponent (9F47) of the key to sign with")
     rest = route.elements.get(tags.ICC_REMAINDER, b"")
     if exponent != key.public.exponent or not key.public.modulus.endswith(rest):
-        raise _contradiction()
+        raise _contradiction(_OTHER_KEY)

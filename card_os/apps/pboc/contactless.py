@@ -89,7 +89,8 @@ def transact(
     purse = purse_of(profile, state, second=second)
     verdict = decide(_tap(ctx, profile, state, options, purse, second))
     if verdict.result is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "by 9F68 ({processing:08X}) and the terminal's TTQ this is to be done in the slot"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, processing=processing)
     after = _after(state, verdict, second)
     available = verdict.purse.available(processing)
     cvr = with_second(with_first(verdict.cvr, verdict.result), Result.ARQC)
@@ -228,7 +229,8 @@ def _signed(
             shown,
         )
     except FormatError:  # the card's own PDOL does not ask for what it needs
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED) from None
+        text = "the contactless PDOL does not ask for what fDDA signs"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text) from None
     signature = dynamic_signature(ctx, route, done.atc, terminal)
     key = card_key(ctx, route)
     if isinstance(key, RsaPrivateKey) and key.public.size > IN_ANSWER:

@@ -102,7 +102,7 @@ def issuer_application_data(
     """
     template = route.iad
     if not template:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, "the card has no issuer data (9F10)")
     told = _TELLS.get(template[_IDD_AT : _IDD_AT + 2])
     if told is None:
         return template[:_CVR_AT] + cvr.to_bytes(3) + template[_CVR_END:]
@@ -131,11 +131,17 @@ def application_cryptogram(
     whole = iad[_CVN_AT] == _CVN_01
     elements = asked.select(TERMINAL_DATA if whole else _CVN_17_DATA, data)
     if not elements:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise not_asked_for()
     if whole:
         return cryptogram_over(ctx, route, elements, atc, iad)
     data = elements + atc + iad[_CVR_AT : _CVR_AT + 1]
     return session_mac(ctx, route, AC_KEY, atc, data)[:AC]
+
+
+def not_asked_for() -> StatusError:
+    """6985: a list of the card's own does not suffice."""
+    text = "the card's list does not ask for all that its cryptogram is made from"
+    return StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
 
 
 def cryptogram_over(ctx: Context, route: Route, terminal: bytes, atc: bytes, iad: bytes) -> bytes:

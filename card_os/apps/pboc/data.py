@@ -48,7 +48,7 @@ def read_record(ctx: Context, ref: RecordRef, _: None) -> bytes:
     of an approved tap is what makes the card pay.
     """
     if ref.mode is not _NUMBER:
-        raise StatusError(SW.WRONG_P1P2)
+        raise StatusError(SW.WRONG_P1P2, "records of payment are named by their numbers alone")
     directory = ctx.session.directory
     ring = directory.by_sfi.get(ref.sfi)
     if ring is not None:
@@ -72,7 +72,8 @@ def _whole_log(ctx: Context, ring: ElementaryFile) -> bytes:
     routes = profile_of(directory).routes
     route = current(ctx).route or next(iter(routes.values()), None)
     if route is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the card has no way to go, and so no key for the MAC of its load log"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     count = ring.count if isinstance(ring, CyclicFile) else 0
     records = ring.all_from(1) if count else b""
     atc = load(directory).atc.to_bytes(2)
@@ -122,7 +123,8 @@ def get_data(ctx: Context, ref: DataTag, _: None) -> bytes:
     source = _SECOND.get(tag, tag) if current(ctx).second_currency else tag
     value = _value(ctx, source)
     if value is None:
-        raise StatusError(SW.REFERENCE_NOT_FOUND)
+        text = "{tag:04X} is not told, or this card has none"
+        raise StatusError(SW.REFERENCE_NOT_FOUND, text, tag=source)
     return bytes(Tlv(tag, value))
 
 

@@ -12,7 +12,7 @@ from apdu.wire.pboc import tags
 from apdu.wire.pboc.commands import INTERNAL_AUTHENTICATE
 from apdu.wire.pboc.flags import Aip, Cvr
 from card_os.apps.pboc.signatures import sign_dynamic
-from card_os.apps.pboc.transaction import Phase, current
+from card_os.apps.pboc.transaction import Phase, current, out_of_turn
 from card_os.dispatch import CommandTable, Context
 from card_os.session import Stage
 
@@ -31,10 +31,14 @@ def internal_authenticate(ctx: Context, _: None, data: bytes) -> bytes:
     """
     transaction = current(ctx)
     route = transaction.route
-    if transaction.phase is not Phase.INITIATED or route is None or not route.aip & _DDA:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    if transaction.phase is not Phase.INITIATED or route is None:
+        raise out_of_turn(transaction, "between GPO and the first GENERATE AC")
+    if not route.aip & _DDA:
+        text = "the AIP {aip:04X} offers no DDA"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, aip=route.aip)
     if len(data) != route.ddol.length or tags.UNPREDICTABLE_NUMBER not in route.ddol.places:
-        raise StatusError(SW.WRONG_LENGTH)
+        text = "the DDOL asks for {wanted} bytes, 9F37 among them; these are {length}"
+        raise StatusError(SW.WRONG_LENGTH, text, wanted=route.ddol.length, length=len(data))
     signature = sign_dynamic(ctx, route, data)
     ctx.session.scratch = transaction._replace(cvr=transaction.cvr | _PERFORMED)
     return bytes(Tlv(tags.FORMAT_1, signature))

@@ -27,13 +27,14 @@ from card_os.apps.pboc.cryptogram import (
     TERMINAL_DATA,
     cryptogram_over,
     issuer_application_data,
+    not_asked_for,
     tells_available,
 )
 from card_os.apps.pboc.profile import DataList, Profile, Route, profile_of
 from card_os.apps.pboc.risk import AAC, ARQC, TC, Decision, Standing, cash_action, first_action
 from card_os.apps.pboc.signatures import sign_combined
 from card_os.apps.pboc.state import CardState, load, store
-from card_os.apps.pboc.transaction import Phase, Transaction, current
+from card_os.apps.pboc.transaction import Phase, Transaction, current, out_of_turn
 from card_os.apps.pboc.velocity import Asked
 from card_os.dispatch import CommandTable, Context
 from card_os.session import Stage
@@ -63,7 +64,7 @@ def generate_ac(ctx: Context, request: AcRequest, data: bytes) -> bytes:
     transaction, directory = current(ctx), ctx.session.directory
     phase, route = transaction.phase, transaction.route
     if route is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise out_of_turn(transaction, "behind GPO")
     if phase is Phase.INITIATED:
         profile, state = profile_of(directory), load(directory)
         terminal = _terminal_data(route.cdol1, data)
@@ -75,7 +76,8 @@ def generate_ac(ctx: Context, request: AcRequest, data: bytes) -> bytes:
         decision = _second(ctx, profile, state, transaction, route, _asked(request, terminal), data)
         first, second = transaction.first_data, data
     else:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        due = "once behind GPO, and behind an ARQC once for TC or AAC"
+        raise out_of_turn(transaction, due)
     result, reason, cvr, after, _ = decision
     atc = transaction.atc
     signed = request.cda and result != AAC and route.aip & _AIP_CDA
@@ -150,7 +152,8 @@ def _second(
 ) -> Decision:
     arc = route.cdol2.value(tags.ARC, data)
     if not arc:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "CDOL2 does not ask for the authorisation response code (8A)"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     said = IssuerSaid(arc, transaction.authentication, transaction.arc, transaction.script_refused)
     return completion(profile.limits, state, asked, _standing(ctx, transaction, route), said)
 
@@ -162,10 +165,11 @@ def _terminal_data(asked: DataList, data: bytes) -> bytes:
     """What cryptogram and decision are made from, 29 bytes. StatusError 6700 when the data is not
     as long as the list says, 6985 when the list asks not for all of it."""
     if len(data) != asked.length:
-        raise StatusError(SW.WRONG_LENGTH)
+        text = "the CDOL asks for {wanted} bytes, these are {length}"
+        raise StatusError(SW.WRONG_LENGTH, text, wanted=asked.length, length=len(data))
     found = asked.select(TERMINAL_DATA, data)
     if not found:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise not_asked_for()
     return found
 
 
@@ -207,7 +211,8 @@ def _block(ctx: Context, transaction: Transaction) -> NoReturn:
     with ctx.nvm.atomic():
         ctx.tree.set_life(ctx.session.directory, Life.DEACTIVATED)
     ctx.session.scratch = Transaction(Phase.ENDED, transaction.route)
-    raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+    text = "the card has blocked its application: {pin} has no try left, and ADA says so"
+    raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, pin=PIN_REFERENCE)
 
 
 def _available(profile: Profile, state: CardState) -> int:

@@ -58,7 +58,9 @@ def write_group(file: ElementaryFile, value: bytes) -> None:
     """Replace what is in a group; inside a block with the rest of it. StatusError 6A84 when it has
     more bytes than the group has room."""
     if HEAD + len(value) > file.header.size:
-        raise StatusError(SW.NO_SPACE)
+        text = "group {group:04X} has room for {room} bytes, these are {length}"
+        facts = {"group": file.header.fid, "room": file.header.size - HEAD, "length": len(value)}
+        raise StatusError(SW.NO_SPACE, text, **facts)
     file.update_binary(0, bytes(GroupHead(len(value))) + value)
 
 
@@ -70,4 +72,6 @@ def read_record(directory: Directory, sfi: int, number: int) -> bytes:
         return found
     places = map(record_place, directory.by_fid)
     known = any(place and place.sfi == sfi for place in places)
-    raise StatusError(SW.RECORD_NOT_FOUND if known else SW.FILE_NOT_FOUND)
+    text = "there is no record {number} in SFI {sfi:02X}" if known else "there is no SFI {sfi:02X}"
+    sw = SW.RECORD_NOT_FOUND if known else SW.FILE_NOT_FOUND
+    raise StatusError(sw, text, sfi=sfi, number=number)

@@ -16,14 +16,16 @@ from apdu.wire.cryptogram import IssuerAuthentication as Shown
 from apdu.wire.pboc.application import AC_KEY
 from apdu.wire.pboc.commands import EXTERNAL_AUTHENTICATE
 from apdu.wire.pboc.flags import Aip, Cvr
+from apdu.wire.perso import KeyUsage
 from card_os.apps.pboc.cryptogram import session_key
 from card_os.apps.pboc.state import MOST_FAILURES, Flag, load, store
-from card_os.apps.pboc.transaction import IssuerAuthentication, Phase, current
+from card_os.apps.pboc.transaction import IssuerAuthentication, Phase, current, out_of_turn
 from card_os.dispatch import CommandTable, Context
 from card_os.session import Stage
 
 commands = CommandTable()
 
+_AC_USAGE: Final = KeyUsage.CRYPTOGRAM
 _SUPPORTED: Final = int(Aip.ISSUER_AUTHENTICATION)
 _FAILED: Final = int(Flag.ISSUER_AUTHENTICATION_FAILED)
 _CVR_FAILED: Final = int(Cvr.ISSUER_AUTHENTICATION_FAILED)
@@ -43,12 +45,16 @@ def external_authenticate(ctx: Context, _: None, shown: Shown) -> None:
         transaction.phase is not Phase.CARD_ACTION
         or transaction.authentication is not IssuerAuthentication.NOT_RECEIVED
         or route is None
-        or not route.aip & _SUPPORTED
     ):
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise out_of_turn(transaction, "once between an ARQC and the second GENERATE AC")
+    if not route.aip & _SUPPORTED:
+        text = "the AIP {aip:04X} offers no issuer authentication"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, aip=route.aip)
     state = load(directory)
     if state.authentication_failures >= MOST_FAILURES:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "it failed {failures} times in a row: none is judged any more"
+        failures = state.authentication_failures
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, failures=failures)
     session = session_key(ctx, route, AC_KEY, transaction.atc)
     if verify_arpc(session, transaction.ac, shown.arc, shown.arpc):
         state = replace(state, flags=state.flags & ~_FAILED, authentication_failures=0)
@@ -69,4 +75,6 @@ def external_authenticate(ctx: Context, _: None, shown: Shown) -> None:
         store(directory, state)
     ctx.session.scratch = transaction
     if transaction.authentication is IssuerAuthentication.FAILED:
-        raise StatusError(SW.AUTH_FAILED)
+        text = "the ARPC does not match under {key}; that was failure {failures} in a row"
+        failures = state.authentication_failures
+        raise StatusError(SW.AUTH_FAILED, text, key=AC_KEY, usage=_AC_USAGE, failures=failures)

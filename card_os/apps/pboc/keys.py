@@ -35,7 +35,10 @@ def keep_keys(ctx: Context, algorithm: Algorithm, value: bytes) -> None:
     """Store the keys in a group, one after the other; those that are there already get the new
     values. StatusError 6A80 for a group of another length."""
     if len(value) != KEY_LENGTH * len(_SLOTS):
-        raise StatusError(SW.WRONG_DATA)
+        text = "the keys of {algorithm} are {wanted} bytes, these are {length}"
+        wanted = KEY_LENGTH * len(_SLOTS)
+        facts = {"algorithm": algorithm, "wanted": wanted, "length": len(value)}
+        raise StatusError(SW.WRONG_DATA, text, **facts)
     for place, (kid, usage) in enumerate(_SLOTS):
         key = value[place * KEY_LENGTH : (place + 1) * KEY_LENGTH]
         directory = ctx.session.directory
@@ -52,7 +55,9 @@ def check_keys(ctx: Context, algorithm: Algorithm, given: bytes) -> None:
     """Hold the keys to the check values that came for them, 3 bytes each. StatusError 6A80 when
     there are no keys, or others."""
     if not has_keys(ctx, algorithm):
-        raise StatusError(SW.WRONG_DATA)
+        text = "there are check values of {algorithm}, and no keys"
+        raise StatusError(SW.WRONG_DATA, text, algorithm=algorithm)
     values = [ctx.key(kid, usage, algorithm).cipher.check_value() for kid, usage in _SLOTS]
     if given != b"".join(values):
-        raise StatusError(SW.WRONG_DATA)
+        text = "the keys of {algorithm} do not have the check values that came for them"
+        raise StatusError(SW.WRONG_DATA, text, algorithm=algorithm)

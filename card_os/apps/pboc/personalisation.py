@@ -80,11 +80,15 @@ def store_data(ctx: Context, ref: StoreDataRef, data: bytes) -> None:
     state, opened = channel.current(ctx), channel.open_one(ctx)
     storing: Storing = state.work or _NOTHING
     if opened is None or ref.block != storing.block & 0xFF:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "block {wanted} is due, this is {block}; or no channel is open"
+        facts = {"wanted": storing.block & 0xFF, "block": ref.block}
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, **facts)
     if ref.enciphered not in (_PLAIN, _ENCIPHERED):
-        raise StatusError(SW.WRONG_P1P2)
+        text = "the groups of a block are all enciphered, or none is"
+        raise StatusError(SW.WRONG_P1P2, text)
     if storing.rest and ref.enciphered != storing.marked:
-        raise StatusError(SW.WRONG_DATA)
+        text = "a group began in the block before, and is marked otherwise in this one"
+        raise StatusError(SW.WRONG_DATA, text)
     if not storing.block:
         _begin_anew(ctx)
     stream = storing.rest + data
@@ -101,32 +105,36 @@ def store_data(ctx: Context, ref: StoreDataRef, data: bytes) -> None:
 def _begin_anew(ctx: Context) -> None:
     counter = channel.counter_file(ctx)
     if counter is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "no channel was ever opened"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     ctx.tree.forget(ctx.session.directory, counter)
 
 
 def _take(ctx: Context, storing: Storing, group: DataGroup, opened: Channel) -> Storing:
     number, value = group.number, group.value
     if (number in SECRET) is not (storing.marked == _ENCIPHERED):
-        raise StatusError(SW.WRONG_DATA)
+        text = "group {group:04X} must come enciphered if it is secret, and else in the clear"
+        raise StatusError(SW.WRONG_DATA, text, group=number)
     if number in SECRET:
         try:
             value = opened.decipher(value)
-        except FormatError:
-            raise StatusError(SW.WRONG_DATA) from None
+        except FormatError as error:
+            raise StatusError.of(SW.WRONG_DATA, error) from None
     if number in _KEYS_IN:
         keep_keys(ctx, _KEYS_IN[number], value)
     elif number == PIN:
         if len(value) != _PIN_BLOCK:
-            raise StatusError(SW.WRONG_DATA)
+            text = "a PIN comes as a block of {wanted} bytes, these are {length}"
+            raise StatusError(SW.WRONG_DATA, text, wanted=_PIN_BLOCK, length=len(value))
         return replace(storing, pin=value)
     elif number == PIN_LIMIT:
         limit = value[-1] if value else 0
         if not 1 <= limit <= _MOST_TRIES:
-            raise StatusError(SW.WRONG_DATA)
+            raise StatusError(SW.WRONG_DATA, "a PIN has 1 to {most} tries", most=_MOST_TRIES)
         return replace(storing, limit=limit)
     elif number in _OWN or number >> 8 == _LOGS:
-        raise StatusError(SW.WRONG_DATA)
+        text = "group {group:04X} has the number of a file that the chip makes"
+        raise StatusError(SW.WRONG_DATA, text, group=number)
     else:
         if number in _CHECKED_BY:
             check_keys(ctx, _CHECKED_BY[number], value)
@@ -138,9 +146,11 @@ def _finish(ctx: Context, storing: Storing) -> None:
     """Make PIN, logs and state, and put the application in use."""
     directory = ctx.session.directory
     if storing.rest:
-        raise StatusError(SW.WRONG_DATA)
+        text = "the last group is not whole: {length} bytes of it are there"
+        raise StatusError(SW.WRONG_DATA, text, length=len(storing.rest))
     if bool(storing.pin) != bool(storing.limit):
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "a PIN and the number of its tries come together; one of them is missing"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     profile = check_whole(ctx)
     state = _first_state(profile)
     if storing.pin:

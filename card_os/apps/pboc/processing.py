@@ -24,7 +24,7 @@ from apdu.wire.perso import Algorithm, Life
 from card_os.apps.pboc.contactless import pin_blocked, transact
 from card_os.apps.pboc.profile import DataList, Profile, Route, profile_of
 from card_os.apps.pboc.state import LARGEST_ATC, CardState, Flag, load, store
-from card_os.apps.pboc.transaction import Phase, Transaction, current
+from card_os.apps.pboc.transaction import Phase, Transaction, current, out_of_turn
 from card_os.dispatch import CommandTable, Context
 from card_os.session import Stage
 
@@ -46,12 +46,13 @@ def get_processing_options(ctx: Context, _: None, options: bytes) -> bytes:
     amount that is none; then nothing is counted. Behind that, 6985 when there is no way to go.
     """
     if current(ctx).phase is not Phase.SELECTED:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise out_of_turn(current(ctx), "once behind SELECT")
     directory = ctx.session.directory
     profile = profile_of(directory)
     pdol = profile.pdol(ctx.session.interface)
     if len(options) != pdol.length:
-        raise StatusError(SW.WRONG_LENGTH)
+        text = "the PDOL asks for {wanted} bytes, these are {length}"
+        raise StatusError(SW.WRONG_LENGTH, text, wanted=pdol.length, length=len(options))
     amount_of(pdol.value(tags.AMOUNT, options) or b"\0")
     state = _counted(ctx, load(directory))
     # The counter has moved, so this is what any refusal below leaves behind.
@@ -62,7 +63,8 @@ def get_processing_options(ctx: Context, _: None, options: bytes) -> bytes:
         if not ttq & _CONTACTLESS_PBOC:
             route = profile.routes.get((algorithm, Way.QPBOC))
             if route is None or not ttq & _QPBOC:
-                raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+                text = "the card has no way for a tap under {algorithm}, or the TTQ asks for none"
+                raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, algorithm=algorithm)
             return transact(ctx, profile, route, options, state)
     return _begin(ctx, profile, pdol, algorithm, options, state)
 
@@ -78,7 +80,8 @@ def _counted(ctx: Context, state: CardState) -> CardState:
             store(directory, replace(state, atc=LARGEST_ATC))
             ctx.tree.set_life(directory, Life.DEACTIVATED)
         ctx.session.stage = _BLOCKED
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the transaction counter (ATC) has come to {largest:04X}: the application is blocked"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, largest=LARGEST_ATC)
     state = replace(state, atc=state.atc + 1)
     store(directory, state)
     return state
@@ -110,7 +113,8 @@ def _begin(
     if route is None:
         route = profile.routes.get((algorithm, Way.DEBIT))
     if route is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "the card has no way for a debit under {algorithm}"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, algorithm=algorithm)
     ctx.session.scratch = Transaction(
         Phase.INITIATED, route, options, state.atc.to_bytes(2), second
     )

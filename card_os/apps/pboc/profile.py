@@ -179,8 +179,8 @@ def profile_of(directory: Directory) -> Profile:
     if made is None:
         try:
             made = directory.made = _read(directory)
-        except FormatError:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED) from None
+        except FormatError as error:
+            raise StatusError.of(SW.CONDITIONS_NOT_SATISFIED, error) from None
     return made
 
 

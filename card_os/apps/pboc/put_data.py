@@ -37,13 +37,16 @@ def put_data(ctx: Context, ref: DataTag, value: bytes) -> None:
     tag = ref.tag
     with processing(ctx) as state:
         if tag not in PARAMETERS and tag not in BALANCES:
-            raise StatusError(SW.WRONG_DATA)
+            raise StatusError(SW.WRONG_DATA, "{tag:04X} may not be put", tag=tag)
         profile = profile_of(ctx.session.directory)
         there = profile.parameters.get(tag)
         if there is None:
-            raise StatusError(SW.REFERENCE_NOT_FOUND)
+            text = "this card was personalised without {tag:04X}"
+            raise StatusError(SW.REFERENCE_NOT_FOUND, text, tag=tag)
         if len(value) != len(there):
-            raise StatusError(SW.WRONG_LENGTH)
+            text = "{tag:04X} has {wanted} bytes, these are {length}"
+            facts = {"tag": tag, "wanted": len(there), "length": len(value)}
+            raise StatusError(SW.WRONG_LENGTH, text, **facts)
         if BY_TAG[tag].format is Format.NUMERIC:
             amount_of(value)
         if tag in BALANCES:
@@ -61,12 +64,16 @@ def _load(ctx: Context, profile: Profile, state: CardState, tag: int, new: int) 
     but 0. Of 9F79 what segmented deduction has used up (DF63) does not count.
     """
     if tag == tags.EC_BALANCE:
-        if new - state.deducted > (profile.amount(tags.EC_BALANCE_LIMIT) or 0):
-            raise StatusError(SW.WRONG_DATA)
+        limit = profile.amount(tags.EC_BALANCE_LIMIT) or 0
+        if new - state.deducted > limit:
+            text = "the balance would be above its limit (9F77), {limit} fen"
+            raise StatusError(SW.WRONG_DATA, text, limit=limit)
         before, after = state.balance, replace(state, balance=new)
     else:
-        if new > (profile.amount(tags.SECOND_EC_BALANCE_LIMIT) or 0):
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        limit = profile.amount(tags.SECOND_EC_BALANCE_LIMIT) or 0
+        if new > limit:
+            text = "the second balance would be above its limit, {limit}"
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, limit=limit)
         before, after = state.second_balance, replace(state, second_balance=new)
     transaction = current(ctx)
     entry = logs.load_record(
@@ -85,9 +92,12 @@ def _judge_deduction(profile: Profile, state: CardState, limit: int) -> None:
     """DF62 must cover what is used up already (6A80), and with the balance's limit fit an amount
     (6985)."""
     if limit < state.deducted:
-        raise StatusError(SW.WRONG_DATA)
-    if limit + (profile.amount(tags.EC_BALANCE_LIMIT) or 0) > LARGEST_AMOUNT:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "{deducted} fen of segmented deduction are used up, and the limit would be less"
+        raise StatusError(SW.WRONG_DATA, text, deducted=state.deducted)
+    together = limit + (profile.amount(tags.EC_BALANCE_LIMIT) or 0)
+    if together > LARGEST_AMOUNT:
+        text = "with the balance's limit it would grow beyond an amount, {largest} fen"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, largest=LARGEST_AMOUNT)
 
 
 def _replace(ctx: Context, profile: Profile, state: CardState, tag: int, value: bytes) -> None:

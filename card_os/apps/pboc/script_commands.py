@@ -58,7 +58,8 @@ def pin_change_unblock(ctx: Context, ref: PinChangeRef, change: bytes) -> None:
         pin = ctx.pin(PIN_REFERENCE)
         changes = ref.service is not PinChange.UNBLOCK
         if bool(change) is not changes:
-            raise StatusError(SW.WRONG_LENGTH)
+            text = "a new PIN comes with a change, and not with UNBLOCK"
+            raise StatusError(SW.WRONG_LENGTH, text)
         new = _new_pin(ctx, pin, ref.service, change) if changes else pin.coding()
         with ctx.nvm.atomic():
             store(ctx.session.directory, state)
@@ -103,7 +104,7 @@ def _move(ctx: Context, life: Life) -> None:
     directory = ctx.session.directory
     with processing(ctx) as state:
         if directory.life is Life.TERMINATED:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+            raise StatusError(SW.CONDITIONS_NOT_SATISFIED, "{place} has ended for good")
         with ctx.nvm.atomic():
             store(directory, state)
             ctx.tree.set_life(directory, life)
@@ -120,7 +121,7 @@ def update_record(ctx: Context, ref: RecordTarget, new: bytes) -> None:
     directory = ctx.session.directory
     with processing(ctx) as state:
         if ref.mode is not UpdateMode.NUMBER:
-            raise StatusError(SW.WRONG_P1P2)
+            raise StatusError(SW.WRONG_P1P2, "the record is named by its number alone")
         read_record(directory, ref.sfi, ref.p1)
         if [tags.RECORD_TEMPLATE] != [item.tag for item in parse(new)]:
             raise FormatError("record: must be one template 70")
@@ -135,5 +136,5 @@ def _judge(ctx: Context) -> None:
     """Whether the chip can make a profile of its groups as they would be."""
     try:
         profile_of(ctx.session.directory)
-    except StatusError:
-        raise StatusError(SW.WRONG_DATA) from None
+    except StatusError as refused:
+        raise refused.told_as(SW.WRONG_DATA) from None

@@ -19,14 +19,20 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from apdu.errors import FormatError, StatusError
-from apdu.messaging import Messaging, script_messaging
+from apdu.messaging import KeyName, Messaging, script_messaging
 from apdu.sw import SW
 from apdu.wire.form import CommandForm
 from apdu.wire.pboc.application import ENC_KEY, MAC_KEY, PIN_REFERENCE
 from apdu.wire.perso import KeyUsage, Life
 from card_os.apps.pboc.profile import Route
 from card_os.apps.pboc.state import MOST_FAILURES, CardState, Flag, load, store
-from card_os.apps.pboc.transaction import IssuerAuthentication, Phase, Transaction, current
+from card_os.apps.pboc.transaction import (
+    IssuerAuthentication,
+    Phase,
+    Transaction,
+    current,
+    out_of_turn,
+)
 from card_os.dispatch import Context
 from card_os.session import Stage
 
@@ -44,15 +50,29 @@ def messaging(ctx: Context, form: CommandForm[Any, Any, Any]) -> ScriptOpening:
     """
     transaction = current(ctx)
     if not _takes_scripts(ctx, transaction):
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise _no_script(ctx, transaction)
     return ScriptOpening(ctx, _protection(ctx, transaction))
 
 
 def route_of(transaction: Transaction) -> Route:
     """The way that a transaction goes, or StatusError 6985 when it has not begun."""
     if transaction.route is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise out_of_turn(transaction, "behind GPO")
     return transaction.route
+
+
+def _no_script(ctx: Context, transaction: Transaction) -> StatusError:
+    """6985: which of the conditions for a script is not met."""
+    failures = load(ctx.session.directory).mac_failures
+    if failures >= MOST_FAILURES:
+        text = "{failures} scripts have failed their MAC: none is taken any more"
+    elif transaction.script_refused:
+        text = "a script of this transaction failed its MAC: no other is taken"
+    elif transaction.authentication is IssuerAuthentication.FAILED:
+        text = "the issuer authentication of this transaction failed: no script is taken"
+    else:
+        return out_of_turn(transaction, "behind an ARQC, or where something blocked is given back")
+    return StatusError(SW.CONDITIONS_NOT_SATISFIED, text, failures=failures)
 
 
 def _takes_scripts(ctx: Context, transaction: Transaction) -> bool:
@@ -79,7 +99,8 @@ def _protection(ctx: Context, transaction: Transaction) -> Messaging:
     algorithm = route_of(transaction).algorithm
     mac = ctx.key(MAC_KEY, KeyUsage.SCRIPT_MAC, algorithm).cipher
     encipherment = ctx.key(ENC_KEY, KeyUsage.SCRIPT_ENCIPHERMENT, algorithm).cipher
-    return script_messaging(mac, encipherment, transaction.atc, transaction.ac)
+    named = KeyName(MAC_KEY, KeyUsage.SCRIPT_MAC, algorithm)
+    return script_messaging(mac, encipherment, transaction.atc, transaction.ac, named)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from card_os.dispatch import Context
 from card_os.files.tree import Directory
 
 CardKey = RsaPrivateKey | sm2.PrivateKey
+_NOT_MADE: Final = "the card's key and these data make no signature"
 _CRT_PARTS: Final = (RSA_P, RSA_Q, RSA_DP, RSA_DQ, RSA_QINV)
 
 
@@ -38,8 +39,8 @@ def card_key(ctx: Context, route: Route) -> CardKey:
     if found is None:
         try:
             found = signers[route.algorithm] = _made(directory, route.algorithm)
-        except FormatError:
-            raise StatusError(SW.CONDITIONS_NOT_SATISFIED) from None
+        except FormatError as error:
+            raise StatusError.of(SW.CONDITIONS_NOT_SATISFIED, error) from None
     return found
 
 
@@ -70,7 +71,7 @@ def dynamic_signature(ctx: Context, route: Route, atc: bytes, terminal: bytes) -
             return oda_sign.sign_dynamic(key, said, terminal, ctx.random)
         return gmcert_sign.sign_dynamic(key, said, terminal, ctx.random)
     except (FormatError, ArithmeticError):
-        raise StatusError(SW.EXECUTION_ERROR) from None
+        raise StatusError(SW.EXECUTION_ERROR, _NOT_MADE) from None
 
 
 def sign_combined(
@@ -91,4 +92,4 @@ def sign_combined(
             key, number, cid, ac, hash_input, unpredictable, ctx.random
         )
     except (FormatError, ArithmeticError):
-        raise StatusError(SW.EXECUTION_ERROR) from None
+        raise StatusError(SW.EXECUTION_ERROR, _NOT_MADE) from None

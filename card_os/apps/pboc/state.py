@@ -66,7 +66,8 @@ class CardState(Record):
 def _file(directory: Directory) -> ElementaryFile:
     file = directory.by_fid.get(STATE_FID)
     if file is None:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        text = "{place} has no state: it is not personalised"
+        raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text)
     return file
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final, NamedTuple
 
+from apdu.errors import StatusError
+from apdu.sw import SW
 from card_os.apps.pboc.profile import Route
 from card_os.apps.pboc.state import CardState
 from card_os.dispatch import Context
@@ -72,6 +74,12 @@ class Transaction(NamedTuple):
 
 
 SELECTED: Final = Transaction()
+
+
+def out_of_turn(transaction: Transaction, due: str) -> StatusError:
+    """6985: the transaction is not where a command belongs. `due`: where that is."""
+    text, phase = "{command} is due {due}; the transaction: {phase}", transaction.phase.value
+    return StatusError(SW.CONDITIONS_NOT_SATISFIED, text, due=due, phase=phase)
 
 
 def current(ctx: Context) -> Transaction:

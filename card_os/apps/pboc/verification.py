@@ -18,7 +18,7 @@ from apdu.wire.pboc.commands import VERIFY_OFFLINE_PIN
 from apdu.wire.pboc.flags import Ada, Cvr
 from apdu.wire.perso import Life
 from card_os.apps.pboc.profile import profile_of
-from card_os.apps.pboc.transaction import Phase, Transaction, current
+from card_os.apps.pboc.transaction import Phase, Transaction, current, out_of_turn
 from card_os.dispatch import CommandTable, Context
 from card_os.secrets.pins import PinObject
 from card_os.session import Stage
@@ -46,16 +46,18 @@ def verify(ctx: Context, _: None, block: bytes) -> None:
     """
     transaction = current(ctx)
     if transaction.phase is not Phase.INITIATED:
-        raise StatusError(SW.CONDITIONS_NOT_SATISFIED)
+        raise out_of_turn(transaction, "between GPO and the first GENERATE AC")
     if not _SHAPE.fullmatch(block.hex()):
-        raise StatusError(SW.WRONG_DATA)
+        raise StatusError(SW.WRONG_DATA, "the data is no PIN block of format 2; no try is paid")
     pin = ctx.pin(PIN_REFERENCE)
     cvr = transaction.cvr
     if not pin.counter.left:
         # Nothing was verified, so the CVR must not say so: first action analysis would then not
         # look at tries that were exceeded earlier.
         ctx.session.scratch = transaction._replace(cvr=cvr | _EXCEEDED)
-        raise StatusError(SW.AUTH_BLOCKED if cvr & _EXCEEDED else SW.REFERENCE_DATA_INVALID)
+        sw = SW.AUTH_BLOCKED if cvr & _EXCEEDED else SW.REFERENCE_DATA_INVALID
+        text, limit = "{pin} has {left} of {limit} tries left", pin.counter.limit
+        raise StatusError(sw, text, pin=PIN_REFERENCE, left=0, limit=limit)
     try:
         pin.verify(block)
     except StatusError:
