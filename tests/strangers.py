@@ -38,6 +38,8 @@ class Stranger:
         """`answers`: what is sent for a body, not framed by anybody; 9000 for those not in it."""
         self._atr = atr
         self._answers = answers or {}
+        self.leaves: bytes | None = None
+        """The body after which it leaves, whatever it has said to that."""
         self.heard: list[bytes] = []
         self.ended = False
         """Whether the reader closed the connection."""
@@ -67,6 +69,8 @@ class Stranger:
                         return
                     with suppress(ConnectionError):
                         stream.sendall(said)
+                    if body == self.leaves:
+                        return
             self.ended = True
 
     @staticmethod
