@@ -15,12 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from apdu.command import decode
 from apdu.errors import FormatError
 from apdu.secret import SECRET_ANSWERS, brings_secret
+from apdu.wire.iso7816 import GET_RESPONSE
 
 HIDDEN = "••"
+_GET_RESPONSE: Final = bytes((GET_RESPONSE.ins,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,38 @@ class Exchange:
     @property
     def answer_text(self) -> str:
         return _text(self.answer, self.hidden_answer)
+
+
+class Masking:
+    """Takes down the exchanges with one card in their order, so that it is known of a GET RESPONSE
+    what it fetches."""
+
+    __slots__ = ("_fetching",)
+
+    def __init__(self) -> None:
+        self._fetching = False
+
+    def of(self, command: bytes, answer: bytes) -> Exchange:
+        """Take down an exchange; what is secret in it is lost here."""
+        if command[1:2] != _GET_RESPONSE:
+            self._fetching = has_secret_answer(command)
+        return Exchange.of(command, answer, secret_answer=self._fetching)
+
+    def again(self, exchange: Exchange) -> Exchange:
+        """Mask an exchange that somebody else took down, who may have masked more, or less."""
+        taken = self.of(exchange.command, exchange.answer)
+        if not exchange.hidden and not exchange.hidden_answer:
+            return taken
+        hidden = _both(taken.hidden, exchange.hidden)
+        data = _both(taken.hidden_answer, exchange.hidden_answer)
+        return Exchange(_masked(taken.command, hidden), _masked(taken.answer, data), hidden, data)
+
+
+def _both(one: range, other: range) -> range:
+    """From where the first begins to where the last ends."""
+    if not one or not other:
+        return one or other
+    return range(min(one.start, other.start), max(one.stop, other.stop))
 
 
 def _masked(raw: bytes, hidden: range) -> bytes:
@@ -92,6 +127,7 @@ def write(exchanges: Iterable[Exchange], remarks: Iterable[str] = ()) -> str:
 def read(text: str) -> Iterator[Exchange]:
     """The exchanges of a trace, or FormatError naming the line."""
     command: bytes | None = None
+    masking = Masking()
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
         if not line or line.startswith("#"):
@@ -104,7 +140,7 @@ def read(text: str) -> Iterator[Exchange]:
         if mark == ">" and command is None:
             command = raw
         elif mark == "<" and command is not None:
-            yield Exchange.of(command, raw)
+            yield masking.of(command, raw)
             command = None
         else:
             raise FormatError(f"trace line {number}: {mark} out of turn")
