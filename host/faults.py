@@ -110,3 +110,23 @@ class CentreMisspoke(CardFault):
 
 class InitialPinInForce(CardFault):
     """The holder still has the initial PIN, with which no transaction is made (LD/T 33: -35)."""
+
+
+class HeldBack(CardFault):
+    """The gate before a physical card did not let a command through. The card has not seen it."""
+
+
+class NotListed(HeldBack):
+    """It would cost the card a try, move a counter or change it, and nobody allowed that."""
+
+
+class TooFewTries(HeldBack):
+    """A wrong PIN would leave fewer tries than the floor, or the card does not tell the tries."""
+
+
+class NotConfirmed(HeldBack):
+    """It cannot be undone, and nobody said that it is meant."""
+
+
+class NotSent(HeldBack):
+    """It was shown instead: this is a dry run."""
