@@ -93,7 +93,7 @@ class Machine:
         if self.packages is None:
             words = " and ".join(_IN_WORDS[kind] for kind in kinds)
             return (f"# install {words} with this system's package tool",)
-        names = (getattr(self.packages, kind) for kind in kinds)
+        names = " ".join(getattr(self.packages, kind) for kind in kinds).split()
         return (self.as_root(self.packages.lines(*dict.fromkeys(names))),)
 
 
