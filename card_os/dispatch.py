@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final, Protocol, TypeVar
 
 from apdu.atr import Interface
-from apdu.errors import StatusError
+from apdu.errors import Fact, StatusError
 from apdu.sw import SW
 from apdu.wire.form import NOTHING, RAW, CommandForm
 from apdu.wire.hrss.commands import CRYPTOGRAM
@@ -155,6 +155,10 @@ class Context:
         except (OSError, NotImplementedError):  # what a system without a source of chance raises
             text = "{length} random bytes are not to be had"
             raise StatusError(SW.EXECUTION_ERROR, text, length=length) from None
+
+    def remark(self, text: str, **about: Fact) -> None:
+        """Note what a good answer does not say of itself. No answer is another for it."""
+        self.noted = Noted(SW.OK, text, about, "", "", self.session.directory)
 
     def take_challenge(self) -> bytes:
         """What GET CHALLENGE gave last, 8 bytes, for one use. StatusError 6984 without one."""

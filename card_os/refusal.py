@@ -138,6 +138,8 @@ class Noted(NamedTuple):
                     words[name] = usage_name(fact)
                 case "algorithm", int():
                     words[name] = Algorithm(fact).name
+                case "cvr", int():
+                    words[name] = _cvr_in_words(fact)
                 case "life", int():
                     words[name] = Life(fact).name.lower()
                 case "needs", tuple():
@@ -146,6 +148,14 @@ class Noted(NamedTuple):
                     words[name] = _proofs_in_words(self.directory, fact, " and ") or "nothing"
         words |= {"command": self.command or "a command", "place": place_name(self.directory)}
         return self.why.format_map(words)
+
+
+def _cvr_in_words(bits: int) -> str:
+    from apdu.wire.pboc.flags import Cvr
+    from apdu.wire.pboc.meanings import spelled_out
+
+    told = ", ".join(meaning.english for _, meaning in spelled_out(Cvr, bits))
+    return told or "no bit of the CVR says why"
 
 
 def _rule_in_words(directory: Directory, rule: Rule) -> str:

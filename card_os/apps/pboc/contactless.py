@@ -24,6 +24,7 @@ from apdu.wire.pboc.flags import Aip, CardProcessing, Ctq, Result, Ttq, with_fir
 from card_os.apps.pboc import logs
 from card_os.apps.pboc.cryptogram import application_cryptogram, issuer_application_data
 from card_os.apps.pboc.profile import Profile, Route
+from card_os.apps.pboc.remarks import tap_not_approved
 from card_os.apps.pboc.signatures import card_key, dynamic_signature
 from card_os.apps.pboc.state import CardState, store
 from card_os.apps.pboc.tap import Purse, Tap, Verdict, decide
@@ -106,6 +107,7 @@ def transact(
         done, signed = _signed(ctx, profile, done, ttq, ctq)
         answer = _approval(profile, route, atc, ac, iad, signed)
     else:
+        tap_not_approved(ctx, verdict.result, processing, cvr)
         if after != state:
             store(ctx.session.directory, after)
         answer = _question(profile, route, atc, ac, iad)

@@ -31,6 +31,7 @@ from card_os.apps.pboc.cryptogram import (
     tells_available,
 )
 from card_os.apps.pboc.profile import DataList, Profile, Route, profile_of
+from card_os.apps.pboc.remarks import less_than_asked
 from card_os.apps.pboc.risk import AAC, ARQC, TC, Decision, Standing, cash_action, first_action
 from card_os.apps.pboc.signatures import sign_combined
 from card_os.apps.pboc.state import CardState, load, store
@@ -99,6 +100,9 @@ def generate_ac(ctx: Context, request: AcRequest, data: bytes) -> bytes:
     elif after is not state:
         with ctx.nvm.atomic():
             store(directory, after)
+    if result != request.result:
+        again = phase is Phase.CARD_ACTION
+        less_than_asked(ctx, profile, route, result, request.result, cvr, second=again)
     ctx.session.scratch = Transaction(
         Phase.CARD_ACTION if result == ARQC else Phase.ONLINE if second else Phase.ENDED,
         route,

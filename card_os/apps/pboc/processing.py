@@ -23,6 +23,7 @@ from apdu.wire.pboc.groups import Way
 from apdu.wire.perso import Algorithm, Life
 from card_os.apps.pboc.contactless import pin_blocked, transact
 from card_os.apps.pboc.profile import DataList, Profile, Route, profile_of
+from card_os.apps.pboc.remarks import no_cash
 from card_os.apps.pboc.state import LARGEST_ATC, CardState, Flag, load, store
 from card_os.apps.pboc.transaction import Phase, Transaction, current, out_of_turn
 from card_os.dispatch import CommandTable, Context
@@ -115,6 +116,9 @@ def _begin(
     if route is None:
         text = "the card has no way for a debit under {algorithm}"
         raise StatusError(SW.CONDITIONS_NOT_SATISFIED, text, algorithm=algorithm)
+    if route.way is not Way.CASH and pdol.value(tags.EC_INDICATOR, options) == _YES:
+        currency_said = pdol.value(tags.CURRENCY, options)
+        no_cash(ctx, profile, currency_said, state, pin_blocked=pin_blocked(ctx))
     ctx.session.scratch = Transaction(
         Phase.INITIATED, route, options, state.atc.to_bytes(2), second
     )
