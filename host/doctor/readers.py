@@ -12,6 +12,7 @@ from host.doctor.finding import Finding, Verdict
 from host.doctor.machine import Machine
 from host.doctor.pcscd import Service
 from host.doctor.processes import Clients, clients_of
+from host.doctor.service import restarting
 from host.doctor.survey import Survey
 
 _SCDAEMON: Final = "scdaemon"
@@ -29,8 +30,9 @@ def readers(machine: Machine, survey: Survey) -> Finding:
         return Finding("readers", "the readers that PC/SC has", verdict, sentence, fix)
 
     if not survey.answered:
-        verdict = Verdict.PROBLEM if survey.own_trouble else Verdict.UNKNOWN
-        return finding(verdict, f"not known: {survey.trouble}")
+        if survey.own_trouble:
+            return finding(Verdict.PROBLEM, f"not known: {survey.trouble}", *restarting(machine))
+        return finding(Verdict.UNKNOWN, f"not known: {survey.trouble}")
     if not survey.readers:
         return finding(
             Verdict.PROBLEM,

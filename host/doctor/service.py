@@ -106,7 +106,11 @@ def _without_polkit(machine: Machine) -> str:
 
 
 def restarting(machine: Machine) -> tuple[str, ...]:
-    """The lines that end a pcscd that runs, and start another."""
+    """The lines that end the service that runs, and start another."""
+    if machine.system == "win32":
+        return ("net stop SCardSvr", "net start SCardSvr")
+    if not machine.pcsc_lite:
+        return ("# unplug the readers and plug them in again",)
     if machine.systemd:
         return (machine.as_root("systemctl restart pcscd.socket pcscd.service"),)
     if machine.program("rc-service"):

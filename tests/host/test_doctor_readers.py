@@ -58,7 +58,10 @@ def test_no_reader_at_all_is_a_problem(machine: Machine) -> None:
 def test_a_survey_that_failed_by_itself_is_a_problem_and_else_is_left_to_its_check(
     machine: Machine,
 ) -> None:
-    assert Verdict.PROBLEM is readers(machine, Survey(trouble="the service is mute")).verdict
+    finding = readers(machine, Survey(trouble="the service is mute"))
+    assert Verdict.PROBLEM is finding.verdict
+    assert ("sudo pkill -x pcscd", "sudo pcscd") == finding.fix
+    assert "net start" in readers(replace(machine, system="win32"), Survey(trouble="x")).fix[-1]
     assert Verdict.UNKNOWN is readers(machine, Survey.left_to("service")).verdict
 
 
