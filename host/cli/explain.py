@@ -105,7 +105,7 @@ class Explainer:
         asked = form.ins == iso7816.VERIFY.ins and not data and left is not None
         verdict = f"not proven, {left} tries left" if asked else ""
         made = made if good else None
-        return Explanation(exchange, form.name, *told, made, verdict)
+        return Explanation(exchange, form.name, *told, made, verdict, form=form)
 
     def _told(
         self,

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from apdu.sw import sentence
 from apdu.trace import Exchange
+from apdu.wire.form import CommandForm
 from apdu.wire.hrss.spec import DfSpec
 from host.cli.names import Shown
 
@@ -59,6 +60,8 @@ class Explanation:
     """What only the one who sent it knows."""
     to: str = "card"
     """Whom the terminal spoke to: its `card` or its own `psam`."""
+    form: CommandForm[Any, Any, Any] | None = None
+    """The command's form; None where it is not known, or the parameters are not its own."""
 
     @property
     def sw(self) -> int | None:
