@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from host.cli.banks import bank_option
-from host.cli.opening import card_options
+from host.cli.opening import card_options, reading_options
 from host.cli.refusals import DONE
 from host.cli.text import say_json
 from host.cli.yuan import YUAN
@@ -22,8 +22,18 @@ _WORDS = ("pin-unblock", "block", "unblock", "card-block")
 
 
 def _account_options(verb: F) -> F:
+    """Of what only reads the card, to know whose account it is."""
+    return bank_option(reading_options(_account(verb)))
+
+
+def _giving_options(verb: F) -> F:
+    """Of what may change the card, too."""
+    return bank_option(card_options(_account(verb)))
+
+
+def _account(verb: F) -> F:
     account = click.option("--account", metavar="PAN", help="The number, instead of a card.")
-    return bank_option(card_options(account(as_json_option(verb))))
+    return account(as_json_option(verb))
 
 
 def _money_options(verb: F) -> F:
@@ -51,7 +61,7 @@ def bank(context: click.Context) -> None:
 
 @bank.command("open")
 @bank_option
-@card_options
+@reading_options
 @as_json_option
 def open_(as_json: bool, **given: Any) -> int:
     """Open an account for a card (开户); it is to be activated by the holder."""
@@ -61,7 +71,7 @@ def open_(as_json: bool, **given: Any) -> int:
 
 
 @bank.command()
-@_account_options
+@_giving_options
 def activate(as_json: bool, **given: Any) -> int:
     """Activate an account (激活): the holder sets the transaction password, typed twice.
 
@@ -125,7 +135,7 @@ def statement(as_json: bool, since: datetime | None, until: datetime | None, **g
 
 @bank.command()
 @click.argument("word", metavar="ORDER", type=click.Choice(_WORDS))
-@_account_options
+@_giving_options
 def script(word: str, as_json: bool, **given: Any) -> int:
     """Have a card do something by an issuer's script (发卡行脚本).
 

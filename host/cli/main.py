@@ -12,11 +12,12 @@ import click
 from host.cli.bank import bank
 from host.cli.doctor import doctor
 from host.cli.functions import driver, service
-from host.cli.opening import Where, card_options, opened
+from host.cli.opening import Where, card_options, opened, reading_options
 from host.cli.payments import balance, load, log, pay
 from host.cli.readers import readers
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
 from host.cli.text import say_json, spaced
+from host.cli.virtual.verbs import control, serve
 
 if TYPE_CHECKING:
     from host.cli.issuing import Issued
@@ -187,7 +188,8 @@ def apdu(where: Where, auto: bool, as_json: bool, hex_words: tuple[str, ...]) ->
 
     An answer is an answer: the exit status is 0 whatever its status word says. What an image
     has been told, it keeps. With --json each answer is an object: command (PINs and keys as ••),
-    answer, sw, sentence.
+    answer, sw, sentence; and with --explain why: gate, reason, about and spec, null for an answer
+    that was none.
     """
     from host.cli.typed import converse, exchange_as_json, typed_apdus
 
@@ -195,14 +197,17 @@ def apdu(where: Where, auto: bool, as_json: bool, hex_words: tuple[str, ...]) ->
     with opened(where) as channel, channel.transaction():
         for exchange in converse(channel, commands, follow=auto):
             if as_json:
-                say_json(exchange_as_json(exchange))
+                found: dict[str, object] = {**exchange_as_json(exchange)}
+                if where.explaining is not None:
+                    found["why"] = where.explaining.take()
+                say_json(found)
             else:
                 click.echo(spaced(exchange.answer))
     return DONE
 
 
 @cli.command()
-@card_options
+@reading_options
 @as_json_option
 def info(where: Where, as_json: bool) -> int:
     """Show what a card tells: reset, applications, issuer and holder data, PIN tries left.
@@ -269,7 +274,7 @@ def check(context: click.Context, as_json: bool) -> int:
     return DONE
 
 
-for _verb in (driver, service, pay, load, balance, log, bank, readers, doctor):
+for _verb in (driver, service, pay, load, balance, log, bank, readers, doctor, serve, control):
     cli.add_command(_verb)
 
 

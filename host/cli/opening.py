@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from apdu.vpcd import PORT
+from host.cli.explaining import Explaining, explain_option
+from host.cli.leave import Leave, leave_options
+from host.cli.recording import record_options, recorded
 
 if TYPE_CHECKING:
     from host.channel import Channel
@@ -33,6 +35,16 @@ class Where:
     """What the options are called after: --card, --reader; or --psam, --psam-reader."""
     vpcd: int | None = None
     """The port on which a card may plug itself in."""
+    record: Path | None = None
+    """The file that a recording goes to."""
+    with_secrets: bool = False
+    """Whether it keeps PINs and keys."""
+    explaining: Explaining | None = None
+    """Who says why an image refuses."""
+    explaining: Explaining | None = None
+    """Who says why an image refuses."""
+    leave: Leave = field(default_factory=Leave)
+    """What may be done with it, if it is a card in a reader."""
 
     @property
     def given(self) -> bool:
@@ -55,7 +67,38 @@ class Where:
 
 
 def card_options(verb: F) -> F:
-    """The options that say where the card is; the verb gets them as `where`, a `Where`."""
+    """The options that say where the card is, and what may be done with one in a reader; the verb
+    gets them as `where`, a `Where`."""
+
+    @wraps(verb)
+    def told(*arguments: Any, **given: Any) -> Any:
+        leave = Leave.taken(given)
+        leave.check(given["reader"] is not None or given.get("psam_reader") is not None)
+        return verb(*arguments, where=_where(given, leave), **given)
+
+    return _places(leave_options(told))  # type: ignore[return-value]
+
+
+def reading_options(verb: F) -> F:
+    """As `card_options`, for a verb that does nothing but read."""
+
+    @wraps(verb)
+    def told(*arguments: Any, **given: Any) -> Any:
+        return verb(*arguments, where=_where(given, Leave(reads_only=True)), **given)
+
+    return _places(told)  # type: ignore[return-value]
+
+
+def _where(given: dict[str, Any], leave: Leave) -> Where:
+    """Out of what a command was given by `_places`."""
+    named = {name: given.pop(name) for name in ("reader", "vpcd", "record", "with_secrets")}
+    image, explaining = given.pop("card"), Explaining() if given.pop("explain") else None
+    if explaining and image is None and given.get("psam") is None:
+        raise click.UsageError("--explain is for card images: others do not say why they refuse.")
+    return Where(image, leave=leave, explaining=explaining, **named)
+
+
+def _places(verb: F) -> F:
     image = click.option(
         "--card", metavar="CARD.img", type=IMAGE, help="A card image, as `sscard issue` makes it."
     )
@@ -67,24 +110,27 @@ def card_options(verb: F) -> F:
     vpcd = click.option(
         "--vpcd",
         metavar="[PORT]",
-        type=click.IntRange(0, 0xFFFF),
+        type=_port,
         is_flag=False,
-        flag_value=str(PORT),
-        help=f"Wait {CARD_WAIT:g} s on 127.0.0.1:PORT ({PORT} unless given) for a card that plugs"
+        flag_value="",
+        help=f"Wait {CARD_WAIT:g} s on 127.0.0.1:PORT (35963 unless given) for a card that plugs"
         " itself in, as `sscard serve` or another vpicc does.",
     )
+    return image(reader(vpcd(explain_option(record_options(verb)))))
 
-    @wraps(verb)
-    def told(
-        *arguments: Any, card: Path | None, reader: str | None, vpcd: int | None, **rest: Any
-    ) -> Any:
-        return verb(*arguments, where=Where(card, reader, vpcd=vpcd), **rest)
 
-    return image(reader(vpcd(told)))  # type: ignore[return-value]
+def _port(text: str) -> int:
+    """A port, or that of the vpcd of this machine where none is named."""
+    if text:
+        return int(click.IntRange(0, 0xFFFF).convert(text, None, None))
+    from apdu.vpcd import PORT
+
+    return PORT
 
 
 def psam_options(verb: F) -> F:
-    """The options that say where a PSAM is; the verb gets them as `psam`, a `Where`."""
+    """The options that say where a PSAM is; the verb gets them as `psam`, a `Where`. To be put
+    below `card_options`, which say what may be done with it."""
     image = click.option("--psam", metavar="PSAM.img", type=IMAGE, help="A PSAM image.")
     reader = click.option(
         "--psam-reader", metavar="NAME", help="The PSAM in a PC/SC reader, like --reader."
@@ -92,7 +138,9 @@ def psam_options(verb: F) -> F:
 
     @wraps(verb)
     def told(*arguments: Any, psam: Path | None, psam_reader: str | None, **rest: Any) -> Any:
-        return verb(*arguments, psam=Where(psam, psam_reader, "psam"), **rest)
+        card = rest["where"]
+        given = Where(psam, psam_reader, "psam", leave=card.leave, explaining=card.explaining)
+        return verb(*arguments, psam=given, **rest)
 
     return image(reader(told))  # type: ignore[return-value]
 
@@ -103,35 +151,53 @@ def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
 
     `contactless`: an image is held to a reader instead of put into a slot; of a real reader its
     kind decides. Raises UsageError unless exactly one place is given, ImageError for an image
-    that cannot be used, a CardFault for a reader.
+    that cannot be used, a CardFault for a reader, and what `recorded` raises.
     """
     where.check()
+    with (
+        recorded(where.record, where.with_secrets) as around,
+        _powered(where, contactless) as channel,
+    ):
+        yield around(channel)
+
+
+@contextmanager
+def _powered(where: Where, contactless: bool) -> Iterator[Channel]:
     if where.image is not None:
-        with _image(where.image, contactless) as channel:
+        with _image(where, where.image, contactless) as channel:
             yield channel
     elif where.vpcd is not None:
         with _plugged_in(where.vpcd) as channel:
             yield channel
     else:
-        from host.channel.pcsc import PcscChannel
-
-        with PcscChannel.open(where.reader or "") as channel:
+        with _in_reader(where) as channel:
             yield channel
 
 
 def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
     """How the functions of LD/T 33 come to their card: an image is opened at once and stays so,
     a card in a reader is connected to when they want it, and may change in between."""
-    if where.places == 1 and where.vpcd is not None:
-        port = where.vpcd
-        return lambda iType: _plugged_in(port)
-    if where.reader is None or where.image is not None:
+    where.check()
+    if where.image is not None:
         channel = stack.enter_context(opened(where))
         return lambda iType: channel
+    around = stack.enter_context(recorded(where.record, where.with_secrets))
+    if where.vpcd is not None:
+        port = where.vpcd
+        return lambda iType: around(_plugged_in(port))
+    return lambda iType: around(_in_reader(where))
+
+
+def _in_reader(where: Where) -> Channel:
+    """A physical card, behind the gate."""
     from host.channel.pcsc import PcscChannel
 
-    name = where.reader
-    return lambda iType: PcscChannel.open(name)
+    channel = PcscChannel.open(where.reader or "")
+    try:
+        return where.leave.around(channel, psam=where.kind == "psam")
+    except BaseException:
+        channel.close()
+        raise
 
 
 def _plugged_in(port: int) -> Channel:
@@ -144,7 +210,7 @@ def _plugged_in(port: int) -> Channel:
 
 
 @contextmanager
-def _image(path: Path, contactless: bool) -> Iterator[Channel]:
+def _image(where: Where, path: Path, contactless: bool) -> Iterator[Channel]:
     from datetime import date
     from secrets import token_bytes
 
@@ -160,6 +226,12 @@ def _image(path: Path, contactless: bool) -> Iterator[Channel]:
             chip = Chip.boot(flash, World(token_bytes, date.today))
         except MemoryDamaged as error:
             raise ImageError(path, f"damaged: {error}") from None
-        where = Interface.CONTACTLESS if contactless else Interface.CONTACT
-        with MemoryChannel(chip, where) as channel:
-            yield channel
+        interface = Interface.CONTACTLESS if contactless else Interface.CONTACT
+        explaining = where.explaining
+        powered = chip if explaining is None else explaining.around(chip, where.kind)
+        try:
+            with MemoryChannel(powered, interface) as channel:
+                yield channel
+        finally:
+            if explaining is not None:
+                explaining.say()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from host.cli.banks import bank_option
-from host.cli.opening import Where, card_options
+from host.cli.opening import Where, card_options, reading_options
 from host.cli.refusals import DONE, REFUSED
 from host.cli.text import say_json
 from host.cli.yuan import YUAN
@@ -36,7 +36,6 @@ def _desk_options(verb: F) -> F:
             type=path,
             help="Where messages to the issuer wait.  [default: outbox]",
         ),
-        click.option("--trace", metavar="FILE", type=path, help="Write all APDUs to a new file."),
     )
     for option in reversed(options):
         verb = option(verb)
@@ -102,7 +101,7 @@ def _transact(given: dict[str, Any], amount: int, purpose: Any, as_json: bool) -
 
 
 @click.command()
-@card_options
+@reading_options
 @bank_option
 @as_json_option
 def balance(where: Where, bank: str | None, as_json: bool) -> int:
@@ -124,7 +123,7 @@ def balance(where: Where, bank: str | None, as_json: bool) -> int:
 
 
 @click.command()
-@card_options
+@reading_options
 @as_json_option
 def log(where: Where, as_json: bool) -> int:
     """Show a card's own logs, the newest first: transactions (交易日志) and loads (圈存日志).
