@@ -60,6 +60,10 @@ _GATES: Final = {
 }
 
 
+Told = Fact | tuple[str, ...] | tuple[tuple[str, ...], ...]
+"""A fact as it is handed out: proofs are called PIN 00 or KEY 0A."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why a command was answered with this status word."""
@@ -68,9 +72,9 @@ class Refusal:
     gate: Gate
     reason: str
     """A sentence."""
-    about: Mapping[str, Fact] = field(default_factory=dict)
-    """What it is about, by name: `key` (KID), `pin`, `file` (FID), `needs`, `proven`, counters and
-    lengths. Amounts are in fen."""
+    about: Mapping[str, Told] = field(default_factory=dict)
+    """What it is about, by name: `key` (KID), `pin`, `file` (FID), counters and lengths; `needs`:
+    proofs of which one row would do; `proven`. Amounts are in fen."""
     spec: str = ""
     """Document and clause, where one is known."""
 
@@ -83,7 +87,7 @@ class Remark:
     """What a good answer does not say of itself, such as why a payment was declined."""
 
     reason: str
-    about: Mapping[str, Fact] = field(default_factory=dict)
+    about: Mapping[str, Told] = field(default_factory=dict)
     spec: str = ""
 
     def __str__(self) -> str:
@@ -112,7 +116,7 @@ class Noted(NamedTuple):
         if self.sw == OK:
             return None
         gate = self.about.get("gate")
-        about = {name: fact for name, fact in self.about.items() if name != "gate"}
+        about = {name: _told(fact) for name, fact in self.about.items() if name != "gate"}
         found = Gate(gate) if isinstance(gate, int) else Gate.COMMAND
         # The clause of a command lays down what it is; the gates before that are the chip's own.
         spec = self.spec if found > Gate.MESSAGING else ""
@@ -120,7 +124,8 @@ class Noted(NamedTuple):
 
     def remark(self) -> Remark | None:
         """What was noted of a good answer."""
-        return Remark(self._sentence(), self.about, self.spec) if self.sw == OK else None
+        about = {name: _told(fact) for name, fact in self.about.items()}
+        return Remark(self._sentence(), about, self.spec) if self.sw == OK else None
 
     def _sentence(self) -> str:
         words: dict[str, object] = dict(self.about)
@@ -148,6 +153,20 @@ class Noted(NamedTuple):
                     words[name] = _proofs_in_words(self.directory, fact, " and ") or "nothing"
         words |= {"command": self.command or "a command", "place": place_name(self.directory)}
         return self.why.format_map(words)
+
+
+def _told(fact: Fact) -> Told:
+    match fact:
+        case frozenset():
+            return tuple(_proof_name(proof) for proof in sorted(fact))
+        case tuple():
+            return tuple(tuple(_proof_name(proof) for proof in sorted(way)) for way in fact)
+    return fact
+
+
+def _proof_name(proof: int) -> str:
+    kid = proven_key(proof)
+    return f"PIN {proof:02X}" if kid is None else f"KEY {kid:02X}"
 
 
 def _cvr_in_words(bits: int) -> str:
