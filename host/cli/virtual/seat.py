@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands between the chip of a slot and its reader: `seated` puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+from typing import Final
+
+from apdu.atr import Interface, Transmission
+from apdu.trace import Exchange
+from card_os.chip import Chip
+from card_os.plug import Powered, Pulled
+from host.channel import SHORTEST, Channel
+from host.channel.memory import MemoryChannel
+from host.channel.trace import RecordingChannel
+from host.faults import CardFault, CardMute
+
+AWAY: Final = 1.0
+"""Seconds that a card stays out of its reader when a layer has pulled it."""
+SILENCE: Final = 15.0
+"""Seconds that a mute card is left in its reader. A reader waits for ever, and all programs with
+it; this is longer than the deadlines of our own host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the cards are put in."""
+
+    transmission: Transmission = Transmission.T0
+    contactless: bool = False
+
+
+class Seat:
+    """A chip that is always reset in the same way."""
+
+    def __init__(self, chip: Chip, interface: Interface, transmission: Transmission) -> None:
+        self._chip = chip
+        self._how = interface, transmission
+        self.transmit = chip.transmit
+
+    def reset(self, _: Interface = Interface.CONTACT) -> bytes:
+        return self._chip.reset(*self._how)
+
+
+class Layered:
+    """A card behind channels that do something with what passes through them.
+
+    `over` ends the waiting for it. What a channel cannot bring across, the card cannot either: it
+    is mute for a while, or leaves.
+    """
+
+    def __init__(self, seat: Seat, channel: Channel, over: Event) -> None:
+        self._seat = seat
+        self._channel = channel
+        self._over = over
+
+    def reset(self) -> bytes:
+        return self._channel.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        if len(command) < SHORTEST:  # which no channel carries
+            return self._seat.transmit(command)
+        try:
+            return self._channel.transmit(command)
+        except CardMute:
+            self._over.wait(SILENCE)
+            raise Pulled(AWAY) from None
+        except CardFault:
+            raise Pulled(AWAY) from None
+
+
+def seated(
+    chip: Chip, manner: Manner, over: Event, sink: Callable[[Exchange], None] | None
+) -> Powered:
+    """The card for a slot. `sink` hears of every exchange; `over` is set when the card is taken
+    out. This is the one place for layers: a channel around `channel`, the outermost last."""
+    interface = Interface.CONTACTLESS if manner.contactless else Interface.CONTACT
+    seat = Seat(chip, interface, manner.transmission)
+    if sink is None:
+        return seat
+    channel: Channel = MemoryChannel(seat, interface)
+    channel = RecordingChannel(channel, sink)
+    return Layered(seat, channel, over)

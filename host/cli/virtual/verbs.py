@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands `sscard serve` and `sscard control`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Final
+
+import click
+
+from apdu.atr import Transmission
+from apdu.vpcd import PORT
+from host.cli.opening import IMAGE
+from host.cli.refusals import DONE, REFUSED
+from host.cli.text import say_json, visible
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
+_WITH_IMAGE: Final = ("insert", "swap")
+
+
+@click.command()
+@click.argument("cards", metavar="[CARD.img]...", nargs=-1, type=IMAGE)
+@click.option("--psam", metavar="PSAM.img", type=IMAGE, help="A PSAM, for the next slot.")
+@click.option(
+    "--atr-protocol",
+    "transmission",
+    type=click.Choice([each.name for each in Transmission]),
+    help="What the cards offer in their ATR: T0 drops Le where there is data, T1 keeps it."
+    "  [default: T0]",
+)
+@click.option("--contactless", is_flag=True, help="Hold the cards to the readers instead.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the readers are.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=PORT,
+    show_default=True,
+    help="Of slot 1; each further slot has the next.",
+)
+@click.option("--control", metavar="PATH", type=IMAGE, help="Take lines on a Unix socket there.")
+@click.option("--power-safe", is_flag=True, help="Let every change wait until the disk has it.")
+@click.option("--verbose", is_flag=True, help="Show commands and answers, in words.")
+@click.option("--explain", is_flag=True, help="Say why the chip refuses, which no terminal hears.")
+@as_json_option
+def serve(
+    cards: tuple[Path, ...],
+    psam: Path | None,
+    transmission: str | None,
+    contactless: bool,
+    host: str,
+    port: int,
+    control: Path | None,
+    power_safe: bool,
+    verbose: bool,
+    explain: bool,
+    as_json: bool,
+) -> int:
+    """Put cards into the virtual readers of this machine, for every PC/SC program to use.
+
+    Needs `apt-get install vsmartcard-vpcd pcscd`, in any order: a card connects when there is a
+    reader, and again when it comes back. Each card has a slot of its own, from 1; vpcd has two.
+    What a card is told, it keeps. Ends on Ctrl-C or SIGTERM, with status 0 and the images closed.
+
+    Cards come and go meanwhile: type `insert SLOT IMAGE`, `remove SLOT`, `swap SLOT IMAGE`, `list`
+    or `help` where this runs in a terminal, or send the same with `sscard control`.
+
+    With --json each event is an object: event, slot, card; inserted also has host, port and atr,
+    and command what an exchange of `sscard demo --json` has.
+    """
+    from card_os.image import Durability
+    from host.cli.virtual.running import Wanted
+    from host.cli.virtual.running import serve as run
+    from host.cli.virtual.seat import Manner
+    from host.cli.virtual.watching import Board
+
+    if contactless and transmission is not None:
+        raise click.UsageError("--atr-protocol is for cards in a slot, not for --contactless.")
+    manner = Manner(Transmission[transmission or "T0"], contactless)
+    durability = Durability.POWER_SAFE if power_safe else Durability.KILL_SAFE
+    board = Board(as_json=as_json, verbose=verbose, explain=explain)
+    run(Wanted(cards, psam, manner, durability, host, port, control), board)
+    return DONE
+
+
+@click.command()
+@click.argument("path", metavar="PATH", type=IMAGE)
+@click.argument("words", metavar="WORDS...", nargs=-1, required=True)
+@as_json_option
+def control(path: Path, words: tuple[str, ...], as_json: bool) -> int:
+    """Say a line to the `sscard serve --control PATH` that is running, and print its answer.
+
+    WORDS are list, insert SLOT [IMAGE], remove SLOT, swap SLOT IMAGE, help or quit. Exit status 1
+    when it could not be done. With --json an object: ok, lines; of list also slots, each with
+    slot, host, port, card and state.
+    """
+    from host.cli.virtual.control import send
+
+    said = list(words)
+    if said[0] in _WITH_IMAGE and len(said) == 3:
+        said[2] = str(Path(said[2]).absolute())  # the other end may be elsewhere
+    answer = send(path, shlex.join(said))
+    if as_json:
+        say_json(answer)
+    else:
+        for line in answer["lines"]:
+            click.echo(visible(line), err=not answer["ok"])
+    return DONE if answer["ok"] else REFUSED
