@@ -41,8 +41,6 @@ class Where:
     """Whether it keeps PINs and keys."""
     explaining: Explaining | None = None
     """Who says why an image refuses."""
-    explaining: Explaining | None = None
-    """Who says why an image refuses."""
     leave: Leave = field(default_factory=Leave)
     """What may be done with it, if it is a card in a reader."""
 

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +11,10 @@ from typing import Any, Final
 import click
 
 from apdu.errors import FormatError
-from apdu.trace import Exchange, write
 from apdu.wire.pboc.flags import Ctq, Cvr, TerminalCapabilities, Tsi, Ttq, Tvr, scripts_of
 from apdu.wire.pboc.flags import Result as Kind
 from apdu.wire.pboc.meanings import spelled_out
 from host.card import Card
-from host.channel import Channel
-from host.channel.trace import RecordingChannel
 from host.cli.asking import HolderHere
 from host.cli.banks import reached
 from host.cli.opening import Where, opened
@@ -51,7 +47,6 @@ class Desk:
     bank: str | None
     host: str | None
     terminal: Path | None
-    trace: Path | None
     outbox: Path | None = None
     contactless: bool = False
     offline: bool = False
@@ -121,8 +116,8 @@ def transact(desk: Desk, amount: int, purpose: Purpose) -> Paid:
     """Make the transaction. `amount` in fen.
 
     What an earlier one left for the issuer is told first. Raises usage errors for what does not
-    go together, what `opened` and `reached` raise, and OSError for a trace or an outbox that
-    cannot be written.
+    go together, what `opened` and `reached` raise, and OSError for an outbox that cannot be
+    written.
     """
     desk.where.check()
     config = _terminal(desk)
@@ -130,7 +125,6 @@ def transact(desk: Desk, amount: int, purpose: Purpose) -> Paid:
     with ExitStack() as stack:
         issuer = None if desk.offline else stack.enter_context(reached(desk.bank, desk.host))
         channel = stack.enter_context(opened(desk.where, contactless=desk.contactless))
-        channel = stack.enter_context(_traced(channel, desk.trace))
         told = outbox.tell(issuer) if issuer is not None else NOTHING_TOLD
         result = _made(desk, Card(channel), amount, purpose, config, issuer)
         # What is in doubt must not be told: the card has to say first what it did.
@@ -184,22 +178,3 @@ def _terminal(desk: Desk) -> TerminalConfig:
             replace(each, ttq=each.ttq & _TAP_WITHOUT_PIN) for each in applications
         )
     return replace(config, applications=applications, capabilities=capabilities)
-
-
-@contextmanager
-def _traced(channel: Channel, path: Path | None) -> Iterator[Channel]:
-    """The channel, and what passes through it in a new file, secrets masked."""
-    if path is None:
-        yield channel
-        return
-    try:
-        file = path.open("x", encoding="utf-8")
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise click.UsageError(f"--trace {visible(str(path))}: {why}.") from None
-    with file:
-        exchanges: list[Exchange] = []
-        try:
-            yield RecordingChannel(channel, exchanges.append)
-        finally:
-            file.write(write(exchanges))

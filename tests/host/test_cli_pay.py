@@ -152,7 +152,7 @@ def test_no_pin_is_in_what_is_written(desk: Desk, json_too: tuple[str, ...]) -> 
     for more in (("--offline",), ()):
         name = f"trace{len(more)}.txt"
         result = sscard(
-            *("pay", "--card", card, "--amount", "1", "--pin", "--trace", name, *more, *json_too),
+            *("pay", "--card", card, "--amount", "1", "--pin", "--record", name, *more, *json_too),
             stdin=f"{pin}\n\n",
         )
         assert 1 == result.exit_code

@@ -12,8 +12,9 @@ from paymentbench import payment_chip
 from rich.cells import cell_len
 
 from apdu.atr import Interface
-from apdu.trace import read
+from apdu.recording import Exchanged
 from host.channel.memory import MemoryChannel
+from host.channel.recorder import reading
 from host.channel.trace import RecordingChannel
 from host.network.server import serve
 
@@ -174,8 +175,9 @@ def test_a_host_that_is_no_address_is_refused(desk: Desk, host: str) -> None:
 
 
 def test_a_trace_has_every_command_of_the_transaction(desk: Desk) -> None:
-    desk.pay(desk.card(), "12.34", "--trace", "t.txt")
-    sent = [each.command[1] for each in read(Path("t.txt").read_text(encoding="utf-8"))]
+    desk.pay(desk.card(), "12.34", "--record", "t.txt")
+    with reading(Path("t.txt")) as recorded:
+        sent = [each.exchange.command[1] for each in recorded if isinstance(each, Exchanged)]
     assert [0xA4, 0xA8, 0xAE, 0x82, 0xAE] == [ins for ins in sent if ins not in (0xB2, 0xCA)][-5:]
 
 
@@ -188,6 +190,6 @@ def test_a_channel_that_is_recorded_is_reached_as_it_was() -> None:
 def test_a_trace_is_never_written_over_a_file(desk: Desk) -> None:
     card = desk.card()
     before = card.read_bytes()
-    result = sscard("pay", "--card", card, "--amount", "1", "--trace", card)
+    result = sscard("pay", "--card", card, "--amount", "1", "--record", card)
     assert "File exists" in refusal(result)
     assert before == card.read_bytes()

@@ -292,7 +292,7 @@ def test_the_commands_keep_their_secrets(
     said("bank", "deposit", "--card", card, "--amount", "1000")
     for number, typed in enumerate([PASSWORD, WRONG, PASSWORD[:3], PASSWORD + "x", ""]):
         trace = f"online{number}.trace"
-        words = ("pay", "--card", card, "--amount", "12.34", "--pin", "--trace", trace)
+        words = ("pay", "--card", card, "--amount", "12.34", "--pin", "--record", trace)
         said(*words, stdin=f"{typed}\n{OFFLINE_PIN}\n")
         said(*words[:-2], "--offline", stdin=f"{OFFLINE_PIN}\n")
         said(*words[:-2], "--contactless", stdin=f"{typed}\n")
