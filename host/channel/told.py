@@ -34,9 +34,8 @@ class Told:
 
     def sending(self, command: bytes) -> None:
         """A command is about to be sent; whether it arrives is not known."""
-        if not repeatable(command) or len(self.selections) >= MANY:
-            self.only_reads = False
-            self.selections = []
+        if not repeatable(command):
+            self._give_up()
         elif makes_current(command):
             self._moved = True
 
@@ -49,7 +48,14 @@ class Told:
             self._moved = False
         if done and command[2:4] == _BY_NAME:
             self.selections = []
-        self.selections.append((command, answer[-2:]))
+        if len(self.selections) == MANY:
+            self._give_up()
+        else:
+            self.selections.append((command, answer[-2:]))
+
+    def _give_up(self) -> None:
+        self.only_reads = False
+        self.selections = []
 
     def can_repeat(self, command: bytes) -> bool:
         """Whether this command would mean the same once the card was reset and `selections` were
