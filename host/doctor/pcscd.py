@@ -69,8 +69,6 @@ def meet(machine: Machine) -> Service:
 
 
 def _say(path: str, deadline: float) -> tuple[Word, str]:
-    if not os.path.lexists(path):
-        return Word.ABSENT, ""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(deadline)
         try:

@@ -114,11 +114,6 @@ def owners_of(machine: Machine, inodes: Collection[int]) -> dict[int, list[Proce
     return found
 
 
-def running(machine: Machine, name: str) -> bool:
-    """Whether a program of this name (of at most 15 letters) runs, in view of this user."""
-    return any(machine.text(f"/proc/{pid}/comm").strip() == name for pid in _numbers(machine))
-
-
 def _numbers(machine: Machine) -> Iterator[int]:
     with suppress(OSError):
         yield from (int(each) for each in os.listdir(machine.path("/proc")) if each.isdecimal())

@@ -14,6 +14,7 @@ from host.doctor.processes import Process, TcpSocket, owners_of, tcp_sockets
 from host.doctor.service import restarting
 from host.doctor.survey import VIRTUAL, Survey
 
+_DAEMON: Final = "pcscd"
 _OWN_FILE: Final = f"{FOLDER}/vpcd"
 _SLOTS: Final = 2
 """Readers that vpcd has as it is built: the ports of the slots follow on each other."""
@@ -146,9 +147,6 @@ def port(machine: Machine, survey: Survey) -> Finding:
             *_walling_off(machine, ports),
         )
     return finding(Verdict.OK, f"pcscd listens for cards{plugged}")
-
-
-_DAEMON: Final = "pcscd"
 
 
 def _cards(

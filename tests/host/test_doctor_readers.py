@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from host.channel.pcsc import PcscUnavailable
 from host.channel.pcsc.watch import Presence, Reader, Use
 from host.cli.testcard import issue_test_card
 from host.doctor import processes
@@ -24,8 +25,9 @@ from host.doctor.machine import Machine
 from host.doctor.pcscd import Service, Word
 from host.doctor.processes import Clients, Process, TcpSocket, clients_of, owners_of, tcp_sockets
 from host.doctor.readers import cards, holders, readers
-from host.doctor.survey import Survey
+from host.doctor.survey import Survey, ask
 from host.doctor.usb import plugged_readers, usb
+from host.faults import ReaderGone
 
 ATR = issue_test_card().reset()
 ACR = "ACS ACR38U 00 00"
@@ -63,6 +65,31 @@ def test_a_survey_that_failed_by_itself_is_a_problem_and_else_is_left_to_its_che
     assert ("sudo pkill -x pcscd", "sudo pcscd") == finding.fix
     assert "net start" in readers(replace(machine, system="win32"), Survey(trouble="x")).fix[-1]
     assert Verdict.UNKNOWN is readers(machine, Survey.left_to("service")).verdict
+
+
+@pytest.mark.parametrize(
+    ("fault", "survey"),
+    [
+        (
+            ReaderGone("PC/SC: turned away (SCARD_W_SECURITY_VIOLATION)"),
+            Survey(trouble="see access", denied=True),
+        ),
+        (ReaderGone("PC/SC: no answer for 5 s"), Survey(trouble="PC/SC: no answer for 5 s")),
+        (PcscUnavailable("no wheel"), Survey(trouble="see pyscard", import_error="no wheel")),
+    ],
+    ids=["denied", "mute", "broken"],
+)
+def test_what_pc_sc_raises_becomes_a_trouble(
+    monkeypatch: pytest.MonkeyPatch, machine: Machine, fault: Exception, survey: Survey
+) -> None:
+    def states(*, deadline: float) -> tuple[Reader, ...]:
+        assert machine.deadline == deadline
+        raise fault
+
+    monkeypatch.setattr("host.channel.pcsc.watch.states", states)
+    assert survey == ask(machine)
+    monkeypatch.setattr("host.channel.pcsc.watch.states", lambda deadline: (CARD,))
+    assert Survey((CARD,)) == ask(machine)
 
 
 def test_a_card_is_shown_by_its_atr(machine: Machine) -> None:
@@ -174,8 +201,9 @@ def test_the_processes_at_the_other_ends_of_a_socket_are_found() -> None:
         comm.listen()
         machine = Machine()
         assert Clients() == clients_of(machine, path)
-        with client_at(path) as one, client_at(path) as two:
-            far = [comm.accept()[0] for _ in "12"]
+        with client_at(path) as one, client_at(path) as two, socket.socket(socket.AF_UNIX) as own:
+            own.connect(path)
+            far = [comm.accept()[0] for _ in "123"]
             found = clients_of(machine, path)
             for each in far:
                 each.close()
@@ -251,6 +279,11 @@ def test_a_reader_without_its_driver_is_named_with_the_package(machine: Machine)
     assert Verdict.PROBLEM is finding.verdict
     assert "ACR38U" in finding.sentence and "libccid" in finding.sentence
     assert ("sudo apt-get install -y libccid",) == finding.fix
+
+
+def test_a_reader_with_a_driver_of_its_maker_needs_no_other(machine: Machine) -> None:
+    plug(machine, "1-2", "0b", "usbfs", "ACR38U")
+    assert Verdict.OK is usb(machine, Survey((EMPTY,))).verdict
 
 
 def test_a_reader_that_pcscd_does_not_take_is_named(machine: Machine) -> None:

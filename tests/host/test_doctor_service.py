@@ -129,6 +129,12 @@ def test_a_socket_that_nobody_listens_on_is_cleared_away_first(machine: Machine)
     assert finding.fix == (f"sudo rm -f {COMM} /run/pcscd/pcscd.pid", "sudo pcscd")
 
 
+def test_a_daemon_that_hangs_is_ended_before_another_is_started(machine: Machine) -> None:
+    finding = service(machine, Service(Word.SILENT))
+    assert "hangs" in finding.sentence
+    assert ("sudo pkill -x pcscd", "sudo pcscd") == finding.fix
+
+
 def test_permissions_that_keep_the_user_out_are_mended(machine: Machine) -> None:
     finding = service(machine, Service(Word.FORBIDDEN))
     assert Verdict.PROBLEM is finding.verdict
@@ -225,6 +231,7 @@ def test_other_systems_have_no_daemon_to_ask() -> None:
         ("ID=arch", "arch"),
         ("ID=manjaro\nID_LIKE=arch", "arch"),
         ("ID=alpine", "alpine"),
+        ("ID=opensuse-leap", "suse"),
         ('ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"', "suse"),
         ("ID=plan9", None),
         ("", None),

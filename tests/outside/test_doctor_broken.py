@@ -38,6 +38,7 @@ Broken = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Broken:
+    pytest.importorskip("smartcard.scard", reason="needs pyscard: pip install 'sscard[pcsc]'")
     if why := missing():
         pytest.skip(why)
     for program in "ss", "setpriv":
@@ -170,6 +171,17 @@ def test_the_package_that_has_taken_the_name_is_named(broken: Broken, tmp_path: 
     )
     assert "pip uninstall -y smartcard" in said["pyscard"]["fix"][0]
     assert "pip install --force-reinstall" in said["pyscard"]["fix"][-1]
+
+
+def test_a_pyscard_that_does_not_load_is_named_with_what_it_said(broken: Broken) -> None:
+    parts = f"{site.getsitepackages()[0]}/smartcard/scard/*.so"
+    spoilt = (
+        f'cp /etc/os-release "$HOME/so"; for so in {parts}; do mount --bind "$HOME/so" $so; done'
+    )
+    said = broken(f"running\n{spoilt}\ndoctor")
+    assert "pyscard" == said["first"]
+    assert "does not load" in said["pyscard"]["sentence"]
+    assert "invalid ELF header" in said["pyscard"]["sentence"]
 
 
 def test_a_driver_that_the_service_has_not_loaded_is_named(broken: Broken) -> None:
