@@ -38,7 +38,9 @@ def listening(path: Path) -> Iterator[socket.socket]:
     if not hasattr(socket, "AF_UNIX"):
         raise click.ClickException("--control needs Unix sockets, which this system has not")
     if os.path.lexists(path):
-        raise click.ClickException(f"{path}: exists already; --control makes a new one")
+        raise click.ClickException(
+            f"{path}: exists already; one that a killed `sscard serve` left behind is to be removed"
+        )
     with socket.socket(socket.AF_UNIX) as listener:
         before = os.umask(0o177)
         try:

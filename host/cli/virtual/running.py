@@ -20,10 +20,12 @@ from card_os.files.layout import Mark
 from card_os.image import Durability
 from host.cli.text import visible
 from host.cli.virtual.control import attend, listening
+from host.cli.virtual.faults import SlotError
+from host.cli.virtual.recordings import Recordings
 from host.cli.virtual.seat import Manner
-from host.cli.virtual.slots import HIGHEST_PORT, SlotError, Slots
+from host.cli.virtual.slots import HIGHEST_PORT, Slots
 from host.cli.virtual.steering import Answer, steer
-from host.cli.virtual.watching import Board, Watcher
+from host.cli.virtual.watching import Board
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _ENDING: Final = ("SIGTERM", "SIGINT", "SIGHUP")
@@ -44,6 +46,8 @@ class Wanted:
     host: str
     port: int
     control: Path | None
+    record: Path | None = None
+    with_secrets: bool = False
 
 
 def serve(wanted: Wanted, board: Board) -> None:
@@ -55,12 +59,14 @@ def serve(wanted: Wanted, board: Board) -> None:
     if wanted.psam is not None:
         images.append((wanted.psam, Mark.PSAM))
     _check(images, wanted)
+    recordings = Recordings(wanted.record, with_secrets=wanted.with_secrets)
     slots = Slots(
         wanted.host,
         wanted.port,
         wanted.manner,
         wanted.durability,
-        lambda slot, path: Watcher(board, slot, path),
+        board,
+        recordings,
     )
     ended: SimpleQueue[None] = SimpleQueue()
 
@@ -76,6 +82,7 @@ def serve(wanted: Wanted, board: Board) -> None:
             listener = None
             if wanted.control is not None:
                 listener = stack.enter_context(listening(wanted.control))
+            stack.callback(_end_recordings, recordings)
             stack.callback(slots.close)
             slots.fill(images, lambda: _greet(wanted, board))
             if listener is not None:
@@ -87,6 +94,11 @@ def serve(wanted: Wanted, board: Board) -> None:
         raise click.ClickException(str(error)) from None
 
 
+def _end_recordings(recordings: Recordings) -> None:
+    for sentence in recordings.close():
+        click.echo(visible(sentence), err=True)
+
+
 def _check(images: list[tuple[Path, Mark]], wanted: Wanted) -> None:
     if not images and wanted.control is None:
         raise click.UsageError("Give a card image, or --control to put cards in later.")
@@ -94,6 +106,8 @@ def _check(images: list[tuple[Path, Mark]], wanted: Wanted) -> None:
         raise click.UsageError(
             f"--port {wanted.port}: {len(images)} slots from there end above {HIGHEST_PORT}."
         )
+    if wanted.with_secrets and wanted.record is None:
+        raise click.UsageError("--with-secrets is about --record FILE.")
     for at, (path, _) in enumerate(images):
         if any(path.exists() and path.samefile(other) for other, _ in images[:at]):
             raise click.UsageError(f"{path}: given twice; an image can be in one slot.")
@@ -109,6 +123,10 @@ def _greet(wanted: Wanted, board: Board) -> None:
         )
     else:
         click.echo(f"Note: all that is said goes to {visible(wanted.host)} in the clear.")
+    if wanted.with_secrets:
+        click.echo("Note: PINs and keys go into the recordings: keep them to yourself.")
+    if wanted.manner.chaos is not None:
+        click.echo(f"Chaos: faults on purpose, with --chaos-seed {wanted.manner.seed}.")
     typed = "`help` says what can be typed. " if typed_at() else ""
     click.echo(f"{typed}Ctrl-C takes the cards out and ends.")
 

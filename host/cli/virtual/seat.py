@@ -9,12 +9,15 @@ from threading import Event
 from typing import Final
 
 from apdu.atr import Interface, Transmission
-from apdu.trace import Exchange
 from card_os.chip import Chip
 from card_os.plug import Powered, Pulled
 from host.channel import SHORTEST, Channel
+from host.channel.chaos import ChaosChannel
+from host.channel.chaos_profile import Profile
 from host.channel.memory import MemoryChannel
+from host.channel.recorder import Recorder
 from host.channel.trace import RecordingChannel
+from host.cli.virtual.watching import Watcher
 from host.faults import CardFault, CardMute
 
 AWAY: Final = 1.0
@@ -26,10 +29,14 @@ it; this is longer than the deadlines of our own host."""
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How the cards are put in."""
+    """How cards are put in, and what happens to them there."""
 
+    interface: Interface = Interface.CONTACT
     transmission: Transmission = Transmission.T0
-    contactless: bool = False
+    chaos: Profile | None = None
+    """Faults on purpose."""
+    seed: int = 0
+    """Of them."""
 
 
 class Seat:
@@ -72,14 +79,26 @@ class Layered:
 
 
 def seated(
-    chip: Chip, manner: Manner, over: Event, sink: Callable[[Exchange], None] | None
+    chip: Chip, manner: Manner, watcher: Watcher, recorder: Recorder | None, over: Event
 ) -> Powered:
-    """The card for a slot. `sink` hears of every exchange; `over` is set when the card is taken
-    out. This is the one place for layers: a channel around `channel`, the outermost last."""
-    interface = Interface.CONTACTLESS if manner.contactless else Interface.CONTACT
-    seat = Seat(chip, interface, manner.transmission)
-    if sink is None:
-        return seat
-    channel: Channel = MemoryChannel(seat, interface)
-    channel = RecordingChannel(channel, sink)
-    return Layered(seat, channel, over)
+    """The card for a slot: a chip, and the layers that are wanted, the outermost last. This is the
+    one place for them. `over` is set when the card is taken out."""
+    seat = Seat(chip, manner.interface, manner.transmission)
+    channel: Channel = MemoryChannel(seat, manner.interface)
+    bare = channel
+    if manner.chaos is not None:
+        channel = ChaosChannel(
+            channel, manner.chaos, manner.seed, told=watcher.struck, sleep=_until(over)
+        )
+    if recorder is not None:
+        channel = recorder.around(channel, watcher.why)
+    if watcher.curious:
+        channel = RecordingChannel(channel, watcher.passed)
+    return seat if channel is bare else Layered(seat, channel, over)
+
+
+def _until(over: Event) -> Callable[[float], None]:
+    def wait(seconds: float) -> None:
+        over.wait(seconds)
+
+    return wait

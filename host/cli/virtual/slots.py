@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from secrets import token_bytes
@@ -13,6 +13,7 @@ from threading import Event as Flag
 from threading import RLock, Thread
 from typing import Final
 
+from apdu.atr import Interface
 from card_os.chip import Chip
 from card_os.files.layout import Mark
 from card_os.files.tree import read_master
@@ -20,16 +21,15 @@ from card_os.image import Durability, ImageError, ImageFlash
 from card_os.nvm import MemoryDamaged, Nvm
 from card_os.plug import Plug
 from card_os.world import World
+from host.channel.recorder import Recorder
+from host.cli.virtual.faults import SlotError
+from host.cli.virtual.recordings import Recordings
 from host.cli.virtual.seat import Manner, seated
-from host.cli.virtual.watching import Watcher
+from host.cli.virtual.watching import Board, Watcher
 
 LEAVING: Final = 10.0
 """Seconds that a card may take to answer what it is at before it is out of its slot."""
 HIGHEST_PORT: Final = 0xFFFF
-
-
-class SlotError(Exception):
-    """What was asked of a slot cannot be done: a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,18 @@ class Seated:
     """A card in a slot, under way between two threads: its own and whoever takes it out."""
 
     def __init__(
-        self, opened: Opened, address: tuple[str, int], manner: Manner, watcher: Watcher
+        self,
+        opened: Opened,
+        address: tuple[str, int],
+        manner: Manner,
+        watcher: Watcher,
+        recorder: Recorder | None,
     ) -> None:
         self.opened = opened
-        self._over = Flag()
         self.watcher = watcher
-        contact = Manner(manner.transmission) if opened.mark is Mark.PSAM else manner
-        sink = watcher.sink(psam=opened.mark is Mark.PSAM, chip=opened.chip)
-        card = seated(opened.chip, contact, self._over, sink)
-        self.atr = card.reset()
+        self._over = Flag()
+        self.atr = opened.chip.reset(manner.interface, manner.transmission)
+        card = seated(opened.chip, manner, watcher, recorder, self._over)
         self.plug = Plug(card, address, watcher)
         self._thread = Thread(target=self.plug.run, daemon=True)
 
@@ -96,12 +99,13 @@ class Slots:
         port: int,
         manner: Manner,
         durability: Durability,
-        watching: Callable[[int, Path], Watcher],
+        board: Board,
+        recordings: Recordings,
     ) -> None:
-        """`port`: of slot 1. `watching` makes whoever is told of a card, from slot and image."""
+        """`port`: of slot 1."""
         self._host, self._port = host, port
         self._manner, self._durability = manner, durability
-        self._watching = watching
+        self._board, self._recordings = board, recordings
         self._slots: dict[int, Seated] = {}
         self._last: dict[int, Path] = {}
         self._lock = RLock()
@@ -154,15 +158,20 @@ class Slots:
                 if self._closed:
                     raise SlotError("all cards are being taken out")
                 address = self.address(slot)
-                watcher = self._watching(slot, opened.path)
-                seated = Seated(opened, address, self._manner, watcher)
+                seated = self._seat(slot, opened, address)
                 self._slots[slot], self._last[slot] = seated, opened.path
         except BaseException:
             opened.flash.close()
             raise
-        watcher.inserted(seated.atr, address)
+        seated.watcher.inserted(seated.atr, address)
         seated.start()
         return seated
+
+    def _seat(self, slot: int, opened: Opened, address: tuple[str, int]) -> Seated:
+        psam = opened.mark is Mark.PSAM
+        manner = replace(self._manner, interface=Interface.CONTACT) if psam else self._manner
+        watcher = Watcher(self._board, slot, opened.path, opened.chip, psam=psam)
+        return Seated(opened, address, manner, watcher, self._recordings.of(slot))
 
     def insert(self, slot: int, path: Path | None) -> Path:
         """A card from its image, or without one the card that was in this slot last."""

@@ -10,7 +10,8 @@ from typing import Final
 
 from card_os.image import ImageError
 from card_os.plug import What
-from host.cli.virtual.slots import SlotError, Slots
+from host.cli.virtual.faults import SlotError
+from host.cli.virtual.slots import Slots
 
 HELP: Final = (
     "list                 which cards are in which slots",
@@ -59,8 +60,10 @@ def steer(line: str, slots: Slots) -> Answer:
         return Answer(False, (f"not understood: {error}",))
     try:
         return _done(words, slots)
-    except (SlotError, ImageError) as error:
+    except (SlotError, ImageError, ValueError) as error:  # ValueError: a path that is none
         return Answer(False, (str(error),))
+    except OSError as error:
+        return Answer(False, (error.strerror or str(error),))
 
 
 def _done(words: list[str], slots: Slots) -> Answer:

@@ -5,18 +5,24 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from apdu.atr import Transmission
+from apdu.atr import Interface, Transmission
 from apdu.vpcd import PORT
 from host.cli.opening import IMAGE
+from host.cli.recording import record_options
 from host.cli.refusals import DONE, REFUSED
 from host.cli.text import say_json, visible
 
+if TYPE_CHECKING:
+    from host.cli.virtual.seat import Manner
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, for programs.")
 _WITH_IMAGE: Final = ("insert", "swap")
+_MANNER: Final = ("transmission", "contactless", "chaos", "chaos_seed")
+_SEEDS: Final = 1_000_000
 
 
 @click.command()
@@ -42,20 +48,11 @@ _WITH_IMAGE: Final = ("insert", "swap")
 @click.option("--power-safe", is_flag=True, help="Let every change wait until the disk has it.")
 @click.option("--verbose", is_flag=True, help="Show commands and answers, in words.")
 @click.option("--explain", is_flag=True, help="Say why the chip refuses, which no terminal hears.")
+@click.option("--chaos", metavar="PROFILE", help="Faults on purpose: a shipped profile, or a file.")
+@click.option("--chaos-seed", type=int, help="Same seed, same faults; else one is made and told.")
+@record_options
 @as_json_option
-def serve(
-    cards: tuple[Path, ...],
-    psam: Path | None,
-    transmission: str | None,
-    contactless: bool,
-    host: str,
-    port: int,
-    control: Path | None,
-    power_safe: bool,
-    verbose: bool,
-    explain: bool,
-    as_json: bool,
-) -> int:
+def serve(verbose: bool, explain: bool, as_json: bool, **given: Any) -> int:
     """Put cards into the virtual readers of this machine, for every PC/SC program to use.
 
     Needs `apt-get install vsmartcard-vpcd pcscd`, in any order: a card connects when there is a
@@ -65,22 +62,48 @@ def serve(
     Cards come and go meanwhile: type `insert SLOT IMAGE`, `remove SLOT`, `swap SLOT IMAGE`, `list`
     or `help` where this runs in a terminal, or send the same with `sscard control`.
 
+    --chaos knows worn-contacts, slow, pulled, liar and everything; a card that it pulls comes back
+    after a second. --record makes FILE for slot 1, FILE.2 for slot 2 and so on.
+
     With --json each event is an object: event, slot, card; inserted also has host, port and atr,
-    and command what an exchange of `sscard demo --json` has.
+    command what an exchange of `sscard demo --json` has, microseconds and perhaps why.
     """
     from card_os.image import Durability
     from host.cli.virtual.running import Wanted
     from host.cli.virtual.running import serve as run
-    from host.cli.virtual.seat import Manner
     from host.cli.virtual.watching import Board
+
+    manner = _manner(**{name: given.pop(name) for name in _MANNER})
+    safe = Durability.POWER_SAFE if given.pop("power_safe") else Durability.KILL_SAFE
+    board = Board(as_json=as_json, verbose=verbose, explain=explain)
+    run(Wanted(manner=manner, durability=safe, **given), board)
+    return DONE
+
+
+def _manner(
+    transmission: str | None, contactless: bool, chaos: str | None, chaos_seed: int | None
+) -> Manner:
+    """Raises UsageError, and FormatError for a profile."""
+    from secrets import randbelow
+
+    from host.channel.chaos_profile import load_profile
+    from host.cli.virtual.seat import Manner
 
     if contactless and transmission is not None:
         raise click.UsageError("--atr-protocol is for cards in a slot, not for --contactless.")
-    manner = Manner(Transmission[transmission or "T0"], contactless)
-    durability = Durability.POWER_SAFE if power_safe else Durability.KILL_SAFE
-    board = Board(as_json=as_json, verbose=verbose, explain=explain)
-    run(Wanted(cards, psam, manner, durability, host, port, control), board)
-    return DONE
+    if chaos is None and chaos_seed is not None:
+        raise click.UsageError("--chaos-seed is about --chaos PROFILE.")
+    try:
+        profile = None if chaos is None else load_profile(chaos)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise click.UsageError(f"--chaos {visible(str(chaos))}: {why}.") from None
+    return Manner(
+        Interface.CONTACTLESS if contactless else Interface.CONTACT,
+        Transmission[transmission or "T0"],
+        profile,
+        randbelow(_SEEDS) if chaos_seed is None else chaos_seed,
+    )
 
 
 @click.command()

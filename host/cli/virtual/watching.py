@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -14,6 +13,7 @@ from apdu.sw import sentence
 from apdu.trace import Exchange
 from card_os.chip import Chip
 from card_os.plug import Answered, Event, What
+from host.channel.chaos import Struck
 from host.cli.explain import Explainer
 from host.cli.explanation import Explanation
 from host.cli.text import packed, say_json, spaced, visible
@@ -52,13 +52,13 @@ class Board:
 class Watcher:
     """Tells what happens to one card in one slot."""
 
-    def __init__(self, board: Board, slot: int, path: Path) -> None:
+    def __init__(self, board: Board, slot: int, path: Path, chip: Chip, *, psam: bool) -> None:
+        self._chip = chip
         self._board, self._slot, self._path = board, slot, path
         self.state = What.ABSENT
         """What was told last."""
         self._address = ("", 0)
-        self._explainer = Explainer()
-        self._chip: Chip | None = None
+        self._explainer = Explainer(psam=psam)
         self._passed: Exchange | None = None
         """What the command was that will be told as answered."""
 
@@ -75,17 +75,25 @@ class Watcher:
     def removed(self) -> None:
         self._say("removed", "removed, its image is closed")
 
-    def sink(self, *, psam: bool, chip: Chip) -> Callable[[Exchange], None] | None:
-        """Who has to hear of exchanges; None when nobody wants to know."""
-        if not self._board.verbose and not self._board.explain:
-            return None
-        self._explainer = Explainer(psam=psam)
-        self._chip = chip
+    @property
+    def curious(self) -> bool:
+        """Whether `passed` is to hear of exchanges."""
+        return self._board.verbose
 
-        def heard(exchange: Exchange) -> None:
-            self._passed = exchange
+    def passed(self, exchange: Exchange) -> None:
+        """Hear of an exchange that will be told of as answered."""
+        self._passed = exchange
 
-        return heard
+    def struck(self, struck: Struck) -> None:
+        """A fault was brought about on purpose."""
+        self._say("chaos", f"chaos: {struck}", **{"chaos": struck.as_json()})
+
+    def why(self) -> str:
+        """Why the chip answers as it does; empty when it need not say, or nobody wants to know."""
+        if not self._board.explain:
+            return ""
+        said = self._chip.refusal or self._chip.remark
+        return "" if said is None else str(said)
 
     def __call__(self, event: Event | Answered) -> None:
         if isinstance(event, Answered):
@@ -113,35 +121,35 @@ class Watcher:
         passed, self._passed = self._passed, None
         if not self._board.verbose and not self._board.explain:
             return
-        why = self._why(answered)
-        facts: dict[str, object] = {"microseconds": round(answered.microseconds)}
-        if why:
-            facts["why"] = why
+        why = self.why()
         if not self._board.verbose:
             if why:
-                self._say("refused", f"{answered.sw:04X}: {why}", sw=f"{answered.sw:04X}", **facts)
+                said = "" if answered.sw is None else f"{answered.sw:04X}"
+                self._say("why", f"{said or 'no answer'}: {why}", sw=said, why=why)
             return
-        told = self._explained(passed)
+        took = f"{answered.microseconds:.0f} µs"
+        told = None if passed is None else self._explained(passed)
         if told is None:
-            words = "a command too short to have a name" if passed is None else "not explained"
+            name = "a part of a header" if answered.cla is None else _code(answered)
+            said = "" if answered.sw is None else f"{answered.sw:04X}"
+            facts: dict[str, object] = {"name": name, "sw": said}
             status = "no answer" if answered.sw is None else _status(answered.sw)
         else:
-            facts |= told.as_json()
-            words = f"{told.name}, {told.meaning}" if told.meaning else told.name
+            facts = told.as_json()
+            name = f"{told.name}, {told.meaning}" if told.meaning else told.name
             status = _status(told.sw, told.sentence)
-        told_why = f"; {why}" if why else ""
-        took = f"{answered.microseconds:.0f} µs"
-        self._say("command", f"{words}: {status} ({took}){told_why}", **facts)
+        facts |= {"microseconds": round(answered.microseconds)} | ({"why": why} if why else {})
+        self._say("command", f"{name}: {status} ({took}){f'; {why}' if why else ''}", **facts)
 
-    def _explained(self, passed: Exchange | None) -> Explanation | None:
-        return None if passed is None else self._explainer.explain(passed)
+    def _explained(self, passed: Exchange) -> Explanation | None:
+        try:
+            return self._explainer.explain(passed)
+        except Exception:  # a want of words must not take the card out of use
+            return None
 
-    def _why(self, answered: Answered) -> str:
-        """Why the chip said no, where somebody asked and it was the chip that did."""
-        if not self._board.explain or self._chip is None:
-            return ""
-        refusal = self._chip.refusal
-        return str(refusal) if refusal is not None and refusal.sw == answered.sw else ""
+
+def _code(answered: Answered) -> str:
+    return f"{answered.cla:02X} {answered.ins:02X}"
 
 
 def _status(sw: int | None, words: str = "") -> str:
