@@ -148,6 +148,9 @@ def effect_of(command: bytes) -> Effect:
 def name_of(command: bytes) -> str:
     """What a C-APDU is called, all names where applications differ; unknown, its first bytes."""
     names = known_of(command[0], command[1]).names
+    names = tuple(
+        each for each in names if not any(each.startswith(f"{other} ") for other in names)
+    )
     return " or ".join(names) or f"an unknown command {command[:2].hex(' ').upper()}"
 
 

@@ -154,7 +154,7 @@ class GuardedChannel(Layer):
         known = self._tries.get((cla, reference))
         if not self._challenged:
             known = self._ask(cla, reference)
-        if known is _PROVEN or known == 0:  # a wrong one leaves the others; or nothing is to lose
+        if known in (_PROVEN, 0):  # a wrong one leaves the others; or nothing is to lose
             return
         if known is None and floor:
             hint = "; ask for them before the challenge" if self._challenged else ""

@@ -108,14 +108,18 @@ class Leave:
 
     def _sure(self, sentence: str) -> bool:
         """Ask whoever sits here; without a terminal nobody is sure."""
-        asks = not self.yes and sys.stdin is not None and sys.stdin.isatty()
-        if not (self.yes or asks):
+        if not (self.yes or at_a_terminal()):
             return False
         click.echo(sentence, err=True)
         try:
             return self.yes or click.confirm("Go on?", err=True)
         except click.Abort:
             return False
+
+
+def at_a_terminal() -> bool:
+    """Whether somebody sits here who can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def allow_list(given: Iterable[str], file: Path) -> AllowList:
