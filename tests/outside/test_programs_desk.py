@@ -15,6 +15,7 @@ from hermetic import READERS, Pcscd, until
 from serving import PLAIN_READS, answers, issue, snapshot
 
 from apdu.atr import Interface, interface_of
+from card_os.image import ImageFlash
 from host.channel.pcsc import PcscChannel
 
 pytestmark = pytest.mark.outside
@@ -106,3 +107,33 @@ def test_what_the_card_answered_is_kept_when_serve_is_killed(
     card.stop()
     card.start()
     driver("iVerifyPIN", *there, typed=f"{PIN}\n")
+
+
+def test_cards_come_and_go_while_serve_runs(
+    serve: Serve, pcscd: Pcscd, image: Path, tmp_path: Path
+) -> None:
+    other = issue(tmp_path / "other.img", "examples/long-name.json", "--seed", "8")
+    place = str(tmp_path / "control")
+    served = serve(image, "--control", place)
+
+    def control(*words: str) -> None:
+        done = in_a_process("control", place, *words, timeout=30)
+        assert done.returncode == 0, done.stderr.decode()
+
+    first = served.seen()
+    control("remove", "1")
+    until("it is gone", lambda: not served.seen())
+    with ImageFlash(image):
+        pass  # nobody has it
+    control("insert", "2", str(image))
+    until("it is in the other reader", lambda: pcscd.atr(1) == first)
+    control("insert", "1", str(other))
+    until("another is in the first", served.seen)
+    with PcscChannel.open(READERS[0]) as here, PcscChannel.open(READERS[1]) as there:
+        assert first != here.atr
+        assert answers(image, PLAIN_READS) == [there.transmit(each) for each in PLAIN_READS]
+        assert answers(other, PLAIN_READS) == [here.transmit(each) for each in PLAIN_READS]
+    control("remove", "2")
+    until("it is gone", lambda: not pcscd.atr(1))
+    control("swap", "1", str(image))
+    until("the first is back", lambda: served.seen() == first)
