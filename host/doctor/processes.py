@@ -88,11 +88,13 @@ def clients_of(machine: Machine, path: str) -> Clients:
     if not near:
         return Clients()
     ends = _unix_peers()
-    far = {ends[inode] for inode in near if inode in ends}
+    if not ends:
+        return Clients((), len(near))
+    far = {ends.get(inode, 0) for inode in near} - {0}  # that of a client who has just left
     owners = owners_of(machine, far)
-    seen = {process for inode in far for process in owners.get(inode, ())}
-    unseen = len(near) - sum(inode in owners for inode in far)
-    return Clients(tuple(sorted(each for each in seen if each.pid != os.getpid())), unseen)
+    seen = {process for processes in owners.values() for process in processes}
+    others = tuple(sorted(each for each in seen if each.pid != os.getpid()))
+    return Clients(others, len(far - owners.keys()))
 
 
 def owners_of(machine: Machine, inodes: Collection[int]) -> dict[int, list[Process]]:

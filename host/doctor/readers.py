@@ -95,19 +95,19 @@ def holders(machine: Machine, survey: Survey, met: Service) -> Finding:
 
 def _named(machine: Machine, clients: Clients) -> tuple[str, tuple[str, ...]]:
     """The clients in words, and what to type to be rid of them."""
-    names = [str(each) for each in clients.seen]
-    fix: list[str] = []
-    if clients.unseen:
-        names.append(f"{clients.unseen} that this user may not see")
-        fix.append(_to_see_more(machine))
-    if not names:
+    if not clients.seen and not clients.unseen:
         elsewhere = " outside of the container" if machine.container else ""
         return f"nobody that is seen from here{elsewhere}", (_to_see_more(machine),)
+    names = [str(each) for each in clients.seen]
+    fix: list[str] = []
     for each in clients.seen:
         if each.name == _SCDAEMON:
             fix = [*_LEAVE_IT_SHARED, *fix]
         else:
             fix.append(f"# end {each.name} properly, or: {machine.as_root(f'kill {each.pid}')}")
+    if clients.unseen:
+        names.append(f"{clients.unseen} that this user may not see")
+        fix.append(_to_see_more(machine))
     return ", ".join(names), tuple(fix)
 
 

@@ -203,7 +203,10 @@ def test_the_processes_at_the_other_ends_of_a_socket_are_found() -> None:
         assert Clients() == clients_of(machine, path)
         with client_at(path) as one, client_at(path) as two, socket.socket(socket.AF_UNIX) as own:
             own.connect(path)
-            far = [comm.accept()[0] for _ in "123"]
+            gone = socket.socket(socket.AF_UNIX)
+            gone.connect(path)
+            far = [comm.accept()[0] for _ in "1234"]
+            gone.close()
             found = clients_of(machine, path)
             for each in far:
                 each.close()
