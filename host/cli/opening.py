@@ -120,7 +120,7 @@ def _places(verb: F) -> F:
 def _port(text: str) -> int:
     """A port, or that of the vpcd of this machine where none is named."""
     if text:
-        return int(click.IntRange(0, 0xFFFF).convert(text, None, None))
+        return int(click.IntRange(0, 0xFFFF)(text))
     from apdu.vpcd import PORT
 
     return PORT
@@ -156,7 +156,10 @@ def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
         recorded(where.record, where.with_secrets) as around,
         _powered(where, contactless) as channel,
     ):
-        yield around(channel)
+        if where.explaining is not None and where.image is not None:
+            yield around(channel, where.explaining.words)
+        else:
+            yield around(channel)
 
 
 @contextmanager
