@@ -8,48 +8,61 @@ they do.
 
 from __future__ import annotations
 
+from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 SELECT: Final = 0xA4
-READ_BINARY: Final = 0xB0
-READ_RECORD: Final = 0xB2
-GET_RESPONSE: Final = 0xC0
+_READ_BINARY: Final = 0xB0
+_READ_RECORD: Final = 0xB2
+_GET_RESPONSE: Final = 0xC0
 _GET_DATA: Final = 0xCA
 
 _CODES: Final = frozenset(
     bytes(code)
     for code in (
         (0x00, SELECT),
-        (0x00, READ_BINARY),
-        (0x00, READ_RECORD),
-        (0x00, GET_RESPONSE),
+        (0x00, _READ_BINARY),
+        (0x00, _READ_RECORD),
+        (0x00, _GET_RESPONSE),
         (0x00, _GET_DATA),
         (0x80, _GET_DATA),  # as PBOC has it
     )
 )
 """Class and instruction, without secure messaging, on the basic channel."""
-_MOVING: Final = {SELECT: (0b11, (2, 3)), READ_RECORD: (0b111, (2, 3))}
-"""Where P2 says next or previous (ISO 7816-4 tables 40 and 49): a second one goes further."""
+_MOVING: Final = {SELECT: 0b11, _READ_RECORD: 0b111}
+"""Where P2 says 2, next, or 3, previous (ISO 7816-4 tables 40, 49): a second one goes further."""
 
 
-def repeatable(command: bytes) -> bool:
-    """Whether a C-APDU, 4 bytes or more, may be sent again: it proves, draws and changes nothing.
+class Again(Enum):
+    """What sending a command again takes."""
 
-    A GET RESPONSE may be, together with the command that it belongs to.
-    """
-    if command[:2] not in _CODES:
-        return False
-    mask, moving = _MOVING.get(command[1], (0, ()))
-    return command[3] & mask not in moving
+    NEVER = auto()
+    """It may prove, draw or change something."""
+    ANYWHERE = auto()
+    """The application that was selected, if any."""
+    OWN_FILE = auto()
+    """The same; it names a file by SFI, which then is the current one."""
+    CURRENT_FILE = auto()
+    """The file that was current."""
+    SELECTION = auto()
+    """What was selected before: it may be relative to that."""
+    CONTINUED = auto()
+    """The command whose answer it goes on with."""
 
 
-def of_current_file(command: bytes) -> bool:
-    """Whether a repeatable command reads the current EF, whichever that is."""
-    if command[1] == READ_BINARY:
-        return not command[2] & 0x80
-    return command[1] == READ_RECORD and not command[3] >> 3
-
-
-def makes_current(command: bytes) -> bool:
-    """Whether a repeatable command makes an EF current by reading it by its SFI."""
-    return command[1] in (READ_BINARY, READ_RECORD) and not of_current_file(command)
+@lru_cache(maxsize=1024)
+def again(header: bytes) -> Again:
+    """What it takes to send a command with these four bytes, CLA to P2, again."""
+    ins, p2 = header[1], header[3]
+    if header[:2] not in _CODES or p2 & _MOVING.get(ins, 0) in (2, 3):
+        return Again.NEVER
+    if ins == SELECT:
+        return Again.SELECTION
+    if ins == _GET_RESPONSE:
+        return Again.CONTINUED
+    if ins == _READ_BINARY:
+        return Again.OWN_FILE if header[2] & 0x80 else Again.CURRENT_FILE
+    if ins == _READ_RECORD:
+        return Again.OWN_FILE if p2 >> 3 else Again.CURRENT_FILE
+    return Again.ANYWHERE

@@ -13,6 +13,7 @@ from typing import Self
 
 from apdu.atr import Interface
 from apdu.errors import FormatError
+from apdu.wire.repeating import SELECT
 from host.channel.told import Told
 from host.faults import CardMisspoke
 
@@ -55,8 +56,8 @@ class Channel(ABC):
         answer = self._exchange(command)
         if len(answer) < 2:
             raise CardMisspoke(f"answer of {len(answer)} bytes: shorter than a status word")
-        if told.only_reads:
-            told.answered(command, answer)
+        if command[1] == SELECT:
+            told.selected(command, answer)
         return answer
 
     @abstractmethod

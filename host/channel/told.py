@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from apdu.wire.repeating import GET_RESPONSE, SELECT, makes_current, of_current_file, repeatable
+from apdu.wire.repeating import Again, again
 
 MANY: Final = 32
 """Selections that are still made again."""
 _BY_NAME: Final = b"\x04\x00"
 """P1-P2 of SELECT by name, first occurrence, FCI wanted: leads to the same place from anywhere."""
+
+_NEVER, _OWN_FILE = Again.NEVER, Again.OWN_FILE  # every command comes by here
 
 
 class Told:
@@ -34,14 +36,15 @@ class Told:
 
     def sending(self, command: bytes) -> None:
         """A command is about to be sent; whether it arrives is not known."""
-        if not repeatable(command):
+        takes = again(command[:4])
+        if takes is _NEVER:
             self._give_up()
-        elif makes_current(command):
+        elif takes is _OWN_FILE:
             self._moved = True
 
-    def answered(self, command: bytes, answer: bytes) -> None:
-        """It was answered."""
-        if command[1] != SELECT or not self.only_reads:
+    def selected(self, command: bytes, answer: bytes) -> None:
+        """A SELECT was answered."""
+        if not self.only_reads:
             return
         done = answer[-2] in (0x61, 0x62, 0x90)
         if done:
@@ -60,6 +63,7 @@ class Told:
     def can_repeat(self, command: bytes) -> bool:
         """Whether this command would mean the same once the card was reset and `selections` were
         made again, and nothing else would be lost."""
-        if not self.only_reads or command[1] == GET_RESPONSE or not repeatable(command):
+        takes = again(command[:4])
+        if not self.only_reads or takes in (Again.NEVER, Again.CONTINUED):
             return False
-        return not (self._moved and of_current_file(command))
+        return not (self._moved and takes is Again.CURRENT_FILE)
