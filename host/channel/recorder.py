@@ -32,6 +32,7 @@ from apdu.recording import (
     header_line,
 )
 from apdu.trace import Exchange, Masking
+from apdu.transcript import read_transcript
 from host.channel import Channel
 from host.channel.layer import Layer
 from host.faults import CardFault
@@ -39,6 +40,7 @@ from host.faults import CardFault
 TELLTALE: Final = "secrets"
 """What the name of a file that keeps PINs and keys must have in it, so that nobody hands it on
 unawares (profile choice `recording-with-secrets`)."""
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 Why = Callable[[], str]
 """Why the card refused what it was last sent; empty when it did not, or does not say."""
 
@@ -72,8 +74,7 @@ class Recorder:
         """
         if with_secrets and TELLTALE not in path.name:
             raise FormatError(
-                f'a recording that keeps PINs and keys must have "{TELLTALE}" in its name,'
-                f" as in {path.stem}.{TELLTALE}.jsonl"
+                f'a recording that keeps PINs and keys must have "{TELLTALE}" in its name'
             )
         self._path = path
         self._kept = with_secrets
@@ -81,7 +82,7 @@ class Recorder:
         self._clock = clock
         self._begun = 0.0
         self._header_written = False
-        self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file: int | None = new_file(path)
 
     def around(self, channel: Channel, why: Why = _no_reason) -> Channel:
         """The channel, its card recorded from now on. `why`: asked after every answer."""
@@ -134,6 +135,11 @@ class Recorder:
                 rest = rest[os.write(self._file, rest) :]
         except OSError as error:
             self.failure = error
+
+
+def new_file(path: Path) -> int:
+    """A new file for its owner alone, open for writing. Raises OSError, also if there is one."""
+    return os.open(path, _CREATE, 0o600)
 
 
 class _Recorded(Layer):
@@ -199,13 +205,17 @@ def recording(
 
 @contextmanager
 def reading(path: Path, *, keep: bool = False) -> Iterator[Recording]:
-    """A recording in a file, whose events are read as they are asked for. `keep`: do not mask what
-    was kept.
+    """A recording in a file, or the text of a conversation (`apdu.transcript`), whose events are
+    read as they are asked for. `keep`: do not mask what was kept.
 
-    Raises OSError, and FormatError as `Recording.read` does.
+    Raises OSError, and FormatError as `Recording.read` and `read_transcript` do.
     """
     with path.open("rb") as file:
-        yield Recording.read(iter(lambda: file.readline(LONGEST_LINE + 1), b""), keep=keep)
+        lines = iter(lambda: file.readline(LONGEST_LINE + 1), b"")
+        if file.peek(1)[:1] in (b"{", b""):
+            yield Recording.read(lines, keep=keep)
+        else:
+            yield read_transcript(lines, keep=keep)
 
 
 @cache

@@ -75,7 +75,8 @@ class Explainer:
         self._is_psam = self._psam_slot
         self._directory = PSAM_MF if self._is_psam else MF
         self._file: EfSpec | None = None
-        self._payment = PaymentWords()
+        self.payment = PaymentWords()
+        """What it said of payments."""
 
     def explain(self, exchange: Exchange) -> Explanation:
         """Put an exchange into words, and follow where it leads."""
@@ -120,9 +121,9 @@ class Explainer:
         if form is iso7816.SELECT:
             words = self._select(params, data, reply, good)
             pays = good and self._directory in PAYMENT
-            return Told(words, (), self._payment.selected(reply) if pays else objects(reply))
+            return Told(words, (), self.payment.selected(reply) if pays else objects(reply))
         if self._directory in PAYMENT:
-            payment = self._payment.told(form, params, data, reply, self._directory)
+            payment = self.payment.told(form, params, data, reply, self._directory)
             if payment is not None:
                 return payment
         if form in _RECORDS:

@@ -53,6 +53,10 @@ class Explaining:
             click.echo(f"{kind}: {why}", err=True)
         self._waiting = None
 
+    def words(self) -> str:
+        """What waits, as a sentence; empty after a good answer."""
+        return "" if self._waiting is None else str(self._waiting[1])
+
     def take(self) -> dict[str, object] | None:
         """What waits, as an object; it is not said any more. None: the answer was a good one."""
         waiting, self._waiting = self._waiting, None

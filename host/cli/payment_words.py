@@ -107,13 +107,14 @@ class PaymentWords:
     """Follows what is said to the application that is selected."""
 
     def __init__(self) -> None:
-        self._lists: dict[int, bytes] = {}
-        self._cryptograms = 0
+        self.lists: dict[int, bytes] = {}
+        """What the card said of its lists and logs, by tag."""
+        self.cryptograms = 0
         """How many were asked for since GPO."""
 
     def selected(self, fci: bytes) -> tuple[Shown, ...]:
         """An application was selected, and this is what it says of itself."""
-        self._lists, self._cryptograms = {}, 0
+        self.lists, self.cryptograms = {}, 0
         return self._heard(fci)
 
     def told(
@@ -133,7 +134,7 @@ class PaymentWords:
     # The transaction
 
     def _options(self, _: Any, data: bytes, reply: bytes) -> Told:
-        self._cryptograms = 0
+        self.cryptograms = 0
         meaning = "a transaction begins: which way it goes, and which records belong to it"
         return Told(meaning, self._for_list(tags.PDOL, _inner(data)), self._answer(reply, _options))
 
@@ -145,8 +146,8 @@ class PaymentWords:
         return Told(meaning, self._for_list(tags.DDOL, data), self._answer(reply, _signature))
 
     def _generate(self, params: AcRequest, data: bytes, reply: bytes) -> Told:
-        self._cryptograms += 1
-        second = self._cryptograms > 1
+        self.cryptograms += 1
+        second = self.cryptograms > 1
         which, dol = ("second", tags.CDOL2) if second else ("first", tags.CDOL1)
         signed = ", with a signature (CDA)" if params.cda else ""
         meaning = f"asks for the {which} cryptogram: {_WANTED[params.result]}{signed}"
@@ -161,7 +162,7 @@ class PaymentWords:
         if directory is PSE:
             where = "the directory 支付系统目录"
         for entry, name in _LOGS.items():
-            if self._log_sfi(entry) == params.sfi:
+            if self.log_sfi(entry) == params.sfi:
                 whole = entry == tags.LOAD_LOG_ENTRY and not params.p1
                 words = f"all of {name}" if whole else f"record {params.p1} of {name}"
                 return Told(words, (), self._logged(entry, reply, whole=whole))
@@ -206,7 +207,7 @@ class PaymentWords:
 
     def _for_list(self, dol: int, data: bytes) -> tuple[Shown, ...]:
         """What was sent for a list of the card's; raw where the list is not known."""
-        found = shown_list(self._lists[dol], data) if dol in self._lists else ()
+        found = shown_list(self.lists[dol], data) if dol in self.lists else ()
         if found or not data:
             return found
         return (Shown("", f"data for {element_words(dol)}", "", spaced(data), "raw: not its list"),)
@@ -237,18 +238,19 @@ class PaymentWords:
     def _learn(self, objects: tuple[Tlv, ...]) -> None:
         for each in objects:
             if each.tag in _LISTS:
-                self._lists[each.tag] = each.value
+                self.lists[each.tag] = each.value
             self._learn(each.children)
 
-    def _log_sfi(self, entry: int) -> int | None:
+    def log_sfi(self, entry: int) -> int | None:
+        """The file of a log, by the tag of its entry; None where the card named none."""
         try:
-            return LogEntry.parse(self._lists.get(entry, b"")).sfi
+            return LogEntry.parse(self.lists.get(entry, b"")).sfi
         except FormatError:
             return None
 
     def _logged(self, entry: int, raw: bytes, *, whole: bool) -> tuple[Shown, ...]:
         """A record of a log, or all of the load log; nothing without the format."""
-        form = self._lists.get(_FORMATS[entry])
+        form = self.lists.get(_FORMATS[entry])
         if form is None or not raw:
             return ()
         if entry == tags.LOG_ENTRY:

@@ -31,12 +31,13 @@ def record_options(verb: F) -> F:
         is_flag=True,
         help="Keep PINs and keys in --record FILE. Only for cards with published test keys.",
     )
-    return record(secrets(verb))  # type: ignore[no-any-return]
+    return record(secrets(verb))
 
 
 @contextmanager
-def recorded(path: Path | None, with_secrets: bool) -> Iterator[Callable[[Channel], Channel]]:
-    """Puts a recorder around channels, one after the other; without a path, nothing.
+def recorded(path: Path | None, with_secrets: bool) -> Iterator[Callable[..., Channel]]:
+    """Puts a recorder around channels, one after the other, as `Recorder.around` does; without a
+    path, nothing.
 
     Raises UsageError for a file that exists or cannot be made, and for one whose name hides that
     secrets are in it.
@@ -44,7 +45,7 @@ def recorded(path: Path | None, with_secrets: bool) -> Iterator[Callable[[Channe
     if path is None:
         if with_secrets:
             raise click.UsageError("--with-secrets is about --record FILE.")
-        yield lambda channel: channel
+        yield lambda channel, why=None: channel
         return
 
     from apdu.errors import FormatError

@@ -96,7 +96,7 @@ class Teller:
             self._condensed([each for each in exchanges if each not in told])
             exchanges = tuple(told)
         for exchange in exchanges:
-            self._exchange(exchange)
+            self.exchange(exchange)
         self._verdict(played.ok, played.seen)
 
     def close(self, steps: int, well: int) -> None:
@@ -116,7 +116,8 @@ class Teller:
         self._print(_beside(sign, Text(words, style)))
         self._out.print()
 
-    def _exchange(self, told: Explanation) -> None:
+    def exchange(self, told: Explanation) -> None:
+        """Command and answer, in hex and in words."""
         signs = self._signs
         to_psam = told.to == "psam"
         bar = Text(f"{signs.bar} " if to_psam else "", "magenta")
