@@ -96,11 +96,16 @@ def authenticate(client: HrssClient, source: KeySource, card: CardIdentity, key:
 
 
 def begin_authentication(client: HrssClient, card: CardIdentity, key: KeySpec) -> Authentication:
-    """What the terminal has to be able to answer. The data is a challenge of the card's as well."""
+    """What the terminal has to be able to answer. The data is a challenge of the card's as well.
+
+    CardMisspoke when the two are one: a card that plays back what it was once asked.
+    """
     if key.usage is not KeyUsage.EXTERNAL_AUTHENTICATE:
         raise FormatError(f"key {key.name}: does not serve EXTERNAL AUTHENTICATE")
-    data = client.challenge()
-    return Authentication(key, card, client.challenge(), data)
+    data, factor = client.challenge(), client.challenge()
+    if data == factor:
+        raise CardMisspoke("GET CHALLENGE: the card gave the same challenge twice")
+    return Authentication(key, card, factor, data)
 
 
 def finish_authentication(client: HrssClient, request: Authentication, cryptogram: bytes) -> None:

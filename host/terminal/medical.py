@@ -126,6 +126,8 @@ def begin_purchase(client: HrssClient, card: CardIdentity, terms: Terms) -> Purc
             terms.key_index, terms.account, terms.own, terms.pool, terminal
         )
     check_suite(found.algorithm, card)
+    if found.balance > LARGEST:
+        raise CardMisspoke("MEDICAL DEBIT INIT: a balance that cannot be")
     time = bytes(LocalTime(terms.at))
     asked = Mac1Input(terms.account, terms.own, terms.pool, terminal, time)
     return Purchase(_key(found.version), card, found.random, found.card_sequence, asked)

@@ -71,7 +71,7 @@ def test_what_is_no_amount_is_refused(desk: Desk, amount: str) -> None:
         (("--bank", "x.db"), "--bank x.db: there are no such books"),
         ((), "--bank bank.db: there are no such books"),
         (("--terminal", "x.toml"), "--terminal x.toml: No such file"),
-        (("--reader", "x"), "either --card CARD.img or --reader NAME"),
+        (("--reader", "x"), "either --card CARD.img, --reader NAME or --vpcd"),
     ],
 )
 def test_what_does_not_go_together_is_refused(desk: Desk, more: tuple[str, ...], why: str) -> None:

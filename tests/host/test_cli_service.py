@@ -195,7 +195,7 @@ def test_a_port_in_use_is_a_sentence(card: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ((), "Give either --card CARD.img or --reader NAME"),
+        ((), "Give either --card CARD.img, --reader NAME or --vpcd"),
         (("--reader", "a", "--psam", "b", "--psam-reader", "c"), "Give either --psam"),
         (("--reader", "a", "--origin", "*"), "origin '*': must be scheme://host"),
         (("--reader", "a", "--origin", "null"), "origin 'null'"),
