@@ -89,9 +89,8 @@ class Event(NamedTuple):
 class Answered(NamedTuple):
     """A command was answered; `sw` is None where the card stayed silent."""
 
-    cla: int | None
-    ins: int | None
-    """None where the command was shorter."""
+    cla: int
+    ins: int
     sw: int | None
     microseconds: float
 
@@ -250,8 +249,8 @@ class Plug:
             answer = _FAILED
         if self._told is not None:
             took = (perf_counter_ns() - begun) / 1000
-            cla, ins = (command[0], command[1]) if len(command) > 1 else (None, None)
-            self._told(Answered(cla, ins, int.from_bytes(answer[-2:]) if answer else None, took))
+            sw = int.from_bytes(answer[-2:]) if answer else None
+            self._told(Answered(command[0], command[1], sw, took))
         return answer
 
     def _power(self, what: What) -> None:

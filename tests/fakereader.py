@@ -23,11 +23,34 @@ DEADLINE = 20.0
 class Reader:
     """A listening socket on a free port of 127.0.0.1, and the card that came last."""
 
-    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
-        self._listener = socket.create_server((host, port))
-        self._listener.settimeout(DEADLINE)
-        self.address: tuple[str, int] = self._listener.getsockname()[:2]
+    def __init__(self, port: int = 0, *, there: bool = True) -> None:
+        """`there`: otherwise the port is taken, and refuses cards until `come`."""
+        self._listener = socket.socket()
         self.card: socket.socket | None = None
+        try:
+            self._listener.bind(("127.0.0.1", port))
+        except OSError:
+            self._listener.close()
+            raise
+        self._listener.settimeout(DEADLINE)
+        self.address: tuple[str, int] = self._listener.getsockname()
+        if there:
+            self.come()
+
+    def come(self) -> None:
+        """Let cards connect."""
+        self._listener.listen()
+
+    def empty(self) -> bool:
+        """Whether no card waits to be accepted."""
+        self._listener.settimeout(0)
+        try:
+            self._listener.accept()[0].close()
+        except BlockingIOError:
+            return True
+        finally:
+            self._listener.settimeout(DEADLINE)
+        return False
 
     def accept(self) -> Self:
         """Take the next card; the one before it is let go of."""
@@ -98,6 +121,16 @@ class Reader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def two_readers() -> tuple[Reader, Reader]:
+    """Two slots: the port of the second is the next."""
+    while True:
+        first = Reader()
+        try:
+            return first, Reader(first.address[1] + 1)
+        except (OSError, OverflowError):
+            first.close()
 
 
 class Diary:

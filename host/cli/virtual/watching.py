@@ -130,7 +130,7 @@ class Watcher:
         took = f"{answered.microseconds:.0f} µs"
         told = None if passed is None else self._explained(passed)
         if told is None:
-            name = "a part of a header" if answered.cla is None else _code(answered)
+            name = f"{answered.cla:02X} {answered.ins:02X}"
             said = "" if answered.sw is None else f"{answered.sw:04X}"
             facts: dict[str, object] = {"name": name, "sw": said}
             status = "no answer" if answered.sw is None else _status(answered.sw)
@@ -146,10 +146,6 @@ class Watcher:
             return self._explainer.explain(passed)
         except Exception:  # a want of words must not take the card out of use
             return None
-
-
-def _code(answered: Answered) -> str:
-    return f"{answered.cla:02X} {answered.ins:02X}"
 
 
 def _status(sw: int | None, words: str = "") -> str:
