@@ -17,6 +17,7 @@ from host.cli.payments import balance, load, log, pay
 from host.cli.readers import readers
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
 from host.cli.text import say_json, spaced
+from host.cli.traces.verbs import trace
 from host.cli.virtual.verbs import control, serve
 
 if TYPE_CHECKING:
@@ -274,7 +275,10 @@ def check(context: click.Context, as_json: bool) -> int:
     return DONE
 
 
-for _verb in (driver, service, pay, load, balance, log, bank, readers, doctor, serve, control):
+for _verb in (
+    *(driver, service, pay, load, balance, log, bank, readers, doctor, serve, control),
+    trace,
+):
     cli.add_command(_verb)
 
 
