@@ -139,7 +139,9 @@ def _judge_class(cla: int, entry: Entry) -> tuple[bool, bool]:
         raise _wrong_class(SW.CHANNEL_NOT_SUPPORTED, "there is no channel but 0", cla, entry)
     secured = found.messaging == _APPENDED and entry.messaging is not Protection.NONE
     if found.messaging and (not secured or found.chaining):
-        text = "{command} {protection}; a MAC is appended, and comes in one command"
+        text = "{command} {protection}; that is appended, and to no part of a chain"
+        if entry.messaging is Protection.NONE:
+            text = "{command} never comes under secure messaging"
         raise _wrong_class(SW.MESSAGING_NOT_SUPPORTED, text, cla, entry)
     if found.chaining and not entry.form.chained:
         raise _wrong_class(SW.CHAINING_NOT_SUPPORTED, "{command} cannot be chained", cla, entry)

@@ -80,9 +80,9 @@ class _Asked:
     def __init__(self, chip: Chip, kind: str, explaining: Explaining) -> None:
         self._chip, self._kind, self._explaining = chip, kind, explaining
 
-    def reset(self, *interface: Interface) -> bytes:
+    def reset(self, interface: Interface | None = None) -> bytes:
         self._explaining.say()
-        return self._chip.reset(*interface)
+        return self._chip.reset() if interface is None else self._chip.reset(interface)
 
     def transmit(self, command: bytes) -> bytes:
         self._explaining.say()
