@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from apdu import flow, tlv
 from apdu.command import SHORT_NE, CommandAPDU, ResponseAPDU
@@ -44,6 +44,9 @@ _NOT_ALLOWED = frozenset(
 _NOT_FOUND = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND, SW.REFERENCE_NOT_FOUND})
 _FCI, _DF_NAME = 0x6F, 0x84
 _WARNINGS = frozenset({SW.FILE_DEACTIVATED, SW.END_OF_FILE})
+
+_FIRST_DIGITS: Final = (0x6, 0x9)
+"""Of status words (ISO 7816-4 5.6). What else an answer ends with is data: its end is missing."""
 
 
 class Reply(NamedTuple):
@@ -185,4 +188,6 @@ def _judge(name: str, answer: ResponseAPDU) -> Reply:
         raise NotAllowed(sw, name)
     if sw in _NOT_FOUND:
         raise NotFound(sw, name)
+    if sw >> 12 not in _FIRST_DIGITS:
+        raise CardMisspoke(f"{name}: {sw:04X} is no status word, so it is not known what it did")
     raise CardRefused(sw, name)

@@ -33,6 +33,7 @@ from apdu.wire.pboc.flags import TerminalCapabilities
 from card_os.chip import Chip
 from card_os.world import seeded
 from host.card import Card
+from host.channel import Channel
 from host.cli.testcard import TEST_DAY
 from host.issuer.authorisation import IssuerHost
 from host.issuer.bank import Bank
@@ -184,7 +185,7 @@ class Market:
         verb = pay if doing.where is CONTACT else taps.tap
         setup, pad = (self.padless, None) if doing.signed else (self.config, self.pad)
         try:
-            result = verb(Card(slot), order, setup, issuer, pad=pad)
+            result = verb(Card(self.cabled(slot)), order, setup, issuer, pad=pad)
         except TerminalStops:
             result = None
         finally:
@@ -195,6 +196,10 @@ class Market:
         else:
             self.line.asked.clear()
         return result
+
+    def cabled(self, slot: Slot) -> Channel:
+        """What stands between the terminal and a transaction's slot: nothing, here."""
+        return slot
 
     def end(self, doing: Doing, result: Result) -> Result:
         """Ask the card what it did, where that is not known, and book what came of it."""
