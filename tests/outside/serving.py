@@ -26,22 +26,27 @@ from host.channel.memory import MemoryChannel
 
 SSCARD = (sys.executable, "-m", "host.cli.main")
 SELECT = b"\x00\xa4\x04\x00" + bytes((len(SSSE_NAME),)) + SSSE_NAME
+WITH_LE = SELECT + b"\0"
+"""The same as SELECT, but its answer wanted at once, as T=1 can carry it and T=0 cannot."""
+FETCH = bytes.fromhex("00C0000000")
+SELECT_BANK = bytes.fromhex("00A4040008A000000333010101")
+READ_BANK = bytes.fromhex("00B2010C00")
 PLAIN_READS = (
     SELECT,
-    bytes.fromhex("00C0000000"),
+    FETCH,
     *(bytes.fromhex(f"00B2{tag:02X}{sfi << 3:02X}00") for sfi, tag in ((5, 1), (5, 7), (6, 9))),
     bytes.fromhex("00B2010400"),
-    bytes.fromhex("00A4040008A000000333010101"),
-    bytes.fromhex("00C0000000"),
-    bytes.fromhex("00B2010C00"),
+    bytes.fromhex("00EE000000"),
+    bytes.fromhex("00A4030000"),
+    SELECT_BANK,
+    FETCH,
     bytes.fromhex("80CA9F3600"),
     bytes.fromhex("00B2010C01"),
     bytes.fromhex("00A4040006D27600012401"),
-    bytes.fromhex("00B2010C00"),
-    bytes.fromhex("00EE000000"),
-    bytes.fromhex("00A4030000"),
+    READ_BANK,
 )
-"""Commands that read, ask for more or are refused; none has chance in it or changes the card."""
+"""Commands that read, ask for more or are refused; none has chance in it or changes the card. In
+the end the bank's application is selected."""
 MISSHAPEN = bytes.fromhex("00A40400FF00")
 """A command that some programs refuse to send."""
 

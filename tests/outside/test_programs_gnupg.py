@@ -11,7 +11,7 @@ import pytest
 from conftest import Serve
 from hermetic import READERS, until
 from programs import Agent, agent_data, needs
-from serving import MISSHAPEN, PLAIN_READS, answers, snapshot
+from serving import MISSHAPEN, PLAIN_READS, WITH_LE, answers, snapshot
 
 from host.channel.pcsc import PcscChannel
 from host.faults import CardBusy
@@ -30,7 +30,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
 def test_the_daemon_gets_the_answers_that_memory_gives(
     serve: Serve, agent: Agent, image: Path, protocol: str
 ) -> None:
-    commands = (*PLAIN_READS, MISSHAPEN)
+    commands = (WITH_LE, MISSHAPEN, *PLAIN_READS)
     expected = answers(image, commands)
     serve(image, "--atr-protocol", protocol)
     lines = [f"SCD APDU {each.hex()}" for each in commands]

@@ -11,9 +11,7 @@ import pytest
 from conftest import Serve
 from hermetic import READERS, Pcscd, until
 from programs import needs, run, scriptor
-from serving import MISSHAPEN, PLAIN_READS, answers, twin
-
-from host.channel.memory import MemoryChannel
+from serving import MISSHAPEN, PLAIN_READS, READ_BANK, WITH_LE, answers
 
 pytestmark = pytest.mark.outside
 
@@ -62,11 +60,11 @@ def test_pcsc_scan_sees_the_card_come_and_go(serve: Serve, pcscd: Pcscd, image: 
 def test_scriptor_gets_the_answers_that_memory_gives(
     serve: Serve, image: Path, tmp_path: Path, protocol: str
 ) -> None:
-    commands = (*PLAIN_READS, MISSHAPEN)
+    commands = (WITH_LE, MISSHAPEN, *PLAIN_READS)
     expected = answers(image, commands)
     card = serve(image, "--atr-protocol", protocol)
-    again = PLAIN_READS[-4:]  # after a reset nothing is selected
-    with twin(image) as chip:
-        after = [MemoryChannel(chip).transmit(each) for each in again]
+    again = (READ_BANK, *PLAIN_READS)
+    after = answers(image, again)
+    assert expected[-1] != after[0], "a reset forgets what was selected"
     told = scriptor(tmp_path / "script", [*commands, None, *again])
     assert [*expected, card.seen(), *after] == told

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Serve
 from hermetic import READERS, Pcscd
-from serving import MISSHAPEN, PLAIN_READS, answers
+from serving import MISSHAPEN, PLAIN_READS, WITH_LE, answers
 
 from host.channel.pcsc import PcscChannel
 from host.faults import CardReset
@@ -21,7 +21,7 @@ System = pytest.importorskip("smartcard.System", reason="needs pyscard: pip inst
 def test_pyscard_gets_the_answers_that_memory_gives(
     serve: Serve, pcscd: Pcscd, image: Path, protocol: str
 ) -> None:
-    commands = (*PLAIN_READS, MISSHAPEN)
+    commands = (WITH_LE, MISSHAPEN, *PLAIN_READS)
     expected = answers(image, commands)
     card = serve(image, "--atr-protocol", protocol)
     readers = System.readers()
