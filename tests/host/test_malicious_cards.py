@@ -10,30 +10,20 @@ import pytest
 from books import cases
 from hypothesis import given
 from hypothesis import strategies as st
-from paymentdesk import CONFIG, Rule, RuledCard, ScriptedIssuer, order, plain_rules, transaction
+from liars import WAYS, reached, rules
+from paymentdesk import CONFIG, RuledCard, ScriptedIssuer, order, plain_rules, transaction
 
 from apdu.wire.pboc.application import DEBIT_AID
 from apdu.wire.pboc.flags import Result
 from host.card import Card
 from host.clients.pboc import PbocClient
-from host.faults import CardFault, CardMute
+from host.faults import CardFault
 from host.terminal.kernel import initiation, records, selection
 from host.terminal.kernel.transaction import Outcome, Transaction
 from host.terminal.pboc import pay
 
 BOOK = "terminal/malicious_card.json"
 PIN_BLOCK = bytes.fromhex("241234FFFFFFFFFF")
-
-
-def rule(step: dict[str, Any]) -> Rule:
-    if "mute" in step:
-        return step["on"], CardMute("no answer")
-    reply = step["reply"]
-    if isinstance(reply, dict):
-        answer = bytes.fromhex(reply["repeat"]) * reply["count"] + bytes.fromhex(reply["sw"])
-    else:
-        answer = bytes.fromhex(reply)
-    return step["on"], answer
 
 
 def _select(client: PbocClient, made: Transaction) -> None:
@@ -74,14 +64,16 @@ OPERATIONS: dict[str, tuple[Callable[[PbocClient, Transaction], None], ...]] = {
 }
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", cases(BOOK))
-def test_what_a_hostile_card_says_is_a_fault_or_harmless(case: dict[str, Any]) -> None:
+def test_what_a_hostile_card_says_is_a_fault_or_harmless(case: dict[str, Any], way: str) -> None:
     for operation in OPERATIONS[case["op"]]:
-        card = RuledCard(*map(rule, case["script"]))
+        card = RuledCard(*rules(case))
         made = transaction()
         made.card.clear()
         try:
-            operation(PbocClient(Card(card)), made)
+            with reached(card, way) as channel:
+                operation(PbocClient(Card(channel)), made)
             fault = ""
         except CardFault as error:
             fault = type(error).__name__
@@ -89,13 +81,15 @@ def test_what_a_hostile_card_says_is_a_fault_or_harmless(case: dict[str, Any]) -
         assert len(card.log) <= case["max_exchanges"]
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", cases(BOOK))
 def test_a_whole_transaction_with_a_hostile_card_ends_and_leaves_no_exception(
-    case: dict[str, Any],
+    case: dict[str, Any], way: str
 ) -> None:
-    card = RuledCard(*map(rule, case["script"]))
+    card = RuledCard(*rules(case))
 
-    result = pay(Card(card), order(), CONFIG, ScriptedIssuer())
+    with reached(card, way) as channel:
+        result = pay(Card(channel), order(), CONFIG, ScriptedIssuer())
 
     if case["faults"] and case["op"] != "verify_pin":
         assert not result.approved
@@ -109,7 +103,7 @@ def test_a_whole_transaction_with_a_hostile_card_ends_and_leaves_no_exception(
 @pytest.mark.parametrize("identifier", ["H43", "H44"])
 def test_what_a_list_has_no_right_to_is_zeros(identifier: str) -> None:
     (case,) = (found.values[0] for found in cases(BOOK, id=identifier))
-    card = RuledCard(*map(rule, case["script"]))
+    card = RuledCard(*rules(case))
     made = transaction()
     made.card.clear()
     made.terminal[0x99] = PIN_BLOCK
