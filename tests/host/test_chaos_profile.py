@@ -3,14 +3,44 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apdu.errors import FormatError
 from host.channel.chaos_profile import SHIPPED, Fault, Kind, Profile, load_profile, parse_profile
+
+SCHEMA = json.loads(files("host.channel").joinpath("chaos.schema.json").read_text("utf-8"))
+BEYOND_THE_SCHEMA = ("must be the name of a command", "its class is none")
+NUMBERS = st.integers(-2, 20) | st.floats(-1, 700, width=16).filter(
+    lambda number: not number.is_integer()  # which are whole numbers to a schema alone
+)
+WORDS = st.sampled_from(["mute", "6F00", "6000", "9000", "6f00", "B2", "READ BINARY", ""])
+VALUES = NUMBERS | st.booleans() | st.lists(NUMBERS, max_size=3) | WORDS
+RATES = st.sampled_from([{"probability": 0.5}, {"every": 3}, {"at": [5, 9]}]) | st.dictionaries(
+    st.sampled_from(["probability", "every", "at"]), VALUES
+)
+FAULTS = st.builds(
+    lambda kind, rate, more: {"kind": kind, **rate, **more},
+    st.sampled_from([each.value for each in Kind]) | VALUES,
+    RATES,
+    st.dictionaries(st.sampled_from(["seconds", "keep", "sw", "last", "on"]), VALUES, max_size=2),
+)
+
+
+def written(table: dict[str, object]) -> str:
+    """A profile with this fault; TOML writes these values as JSON does."""
+    return "[[fault]]\n" + "".join(f"{name} = {json.dumps(each)}\n" for name, each in table.items())
+
+
+def fits(text: str) -> bool:
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(tomllib.loads(text))
 
 
 def fault(text: str) -> Fault:
@@ -61,6 +91,7 @@ def test_the_shipped_profiles_say_what_they_are_about(name: str) -> None:
 )
 def test_a_fault_says_its_kind_its_commands_and_its_rate(text: str, expected: Fault) -> None:
     assert expected == fault(text)
+    assert fits(f"[[fault]]\n{text}\n")
 
 
 @pytest.mark.parametrize(
@@ -140,3 +171,22 @@ def test_a_profile_of_ones_own_is_a_file(tmp_path: Path) -> None:
         load_profile(str(path))
     with pytest.raises(FileNotFoundError):
         load_profile(str(tmp_path / "none.toml"))
+
+
+def test_the_schema_is_one_and_the_shipped_profiles_fit_it() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for name in SHIPPED:
+        shipped = files("host.channel").joinpath("profiles", f"{name}.toml")
+        assert fits(shipped.read_text("utf-8"))
+
+
+@given(FAULTS)
+def test_schema_and_loader_refuse_the_same(table: dict[str, object]) -> None:
+    text = written(table)
+    try:
+        parse_profile(text)
+    except FormatError as refusal:
+        said = str(refusal)
+        assert not fits(text) or any(words in said for words in BEYOND_THE_SCHEMA)
+    else:
+        assert fits(text)
