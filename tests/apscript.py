@@ -77,14 +77,20 @@ def conversation(channel: Channel, steps: Iterable[Step]) -> Iterator[Step]:
             yield Step(step.command, channel.transmit(step.command))
 
 
-class InSlot:
-    """A chip in a slot that offers one protocol."""
+WAYS: Final = (Transmission.T0, Transmission.T1, Interface.CONTACTLESS)
+"""How a card can be in a reader: in a slot, under a protocol, or in its field."""
 
-    def __init__(self, chip: Chip, transmission: Transmission) -> None:
-        self._chip, self._transmission = chip, transmission
+
+class InReader:
+    """A chip that is in a reader in one of these ways, however it is reset."""
+
+    def __init__(self, chip: Chip, way: Transmission | Interface) -> None:
+        in_slot = isinstance(way, Transmission)
+        self._how = (Interface.CONTACT, way) if in_slot else (way,)
+        self._chip = chip
 
     def reset(self, _: Interface = Interface.CONTACT) -> bytes:
-        return self._chip.reset(Interface.CONTACT, self._transmission)
+        return self._chip.reset(*self._how)
 
     def transmit(self, command: bytes) -> bytes:
         return self._chip.transmit(command)

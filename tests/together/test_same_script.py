@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from apscript import COMMANDS, InSlot, conversation, script, script_chip
+from apscript import COMMANDS, WAYS, InReader, conversation, script, script_chip
 from plugbench import over_a_socket
 
-from apdu.atr import Transmission, contact_atr
+from apdu.atr import Interface, Transmission, contact_atr
 from host.channel import LONGEST
 from host.channel.memory import MemoryChannel
 
@@ -35,15 +37,15 @@ def test_a_second_chip_says_the_same(generation: str) -> None:
     assert script(generation) == tuple(again)
 
 
-@pytest.mark.parametrize("transmission", Transmission, ids=str)
+@pytest.mark.parametrize("way", WAYS, ids=str)
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_socket_changes_nothing(generation: str, transmission: Transmission) -> None:
-    in_memory = MemoryChannel(InSlot(script_chip(generation), transmission))
+def test_a_socket_changes_nothing(generation: str, way: Any) -> None:
+    in_memory = MemoryChannel(InReader(script_chip(generation), way))
     expected = conversation(in_memory, script(generation))
-    with over_a_socket(InSlot(script_chip(generation), transmission)) as channel:
+    with over_a_socket(InReader(script_chip(generation), way)) as channel:
         assert in_memory.atr == channel.atr
-        assert in_memory.interface is channel.interface
-        assert (transmission is Transmission.T1) == channel.le_with_data
+        assert (way is Interface.CONTACTLESS) == (channel.interface is Interface.CONTACTLESS)
+        assert (way is not Transmission.T0) == channel.le_with_data
         told = conversation(channel, script(generation))
         for in_there, out_here in zip(expected, told, strict=True):
             assert in_there == out_here
@@ -52,7 +54,7 @@ def test_a_socket_changes_nothing(generation: str, transmission: Transmission) -
 def test_the_protocol_changes_the_atr_alone() -> None:
     historical = script_chip().reset()[-13:]
     for transmission in Transmission:
-        told = conversation(MemoryChannel(InSlot(script_chip(), transmission)), script())
+        told = conversation(MemoryChannel(InReader(script_chip(), transmission)), script())
         atr = contact_atr(historical, transmission)
         expected = [step if step.command is not None else (None, atr) for step in script()]
         assert expected == list(told)
