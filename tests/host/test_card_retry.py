@@ -16,6 +16,7 @@ from apdu.command import CommandAPDU
 from apdu.wire.hrss.generations import SSSE
 from apdu.wire.iso7816 import (
     GET_CHALLENGE,
+    GET_RESPONSE,
     READ_BINARY,
     READ_RECORD,
     SELECT,
@@ -179,6 +180,27 @@ def test_what_was_finished_elsewhere_is_never_sent_again() -> None:
     channel = lost_at(READ)
     with pytest.raises(CardReset):
         Card(channel).relay(CommandAPDU(0x00, 0xB2, 1, 0x1C, ne=256), "READ RECORD")
+    assert 0 == channel.resets
+
+
+def test_in_a_transaction_of_the_caller_nothing_is_sent_again() -> None:
+    channel = SharedChannel(Forgetful())
+    card = Card(channel)
+    for _ in range(2):
+        with pytest.raises(CardReset) as caught, card.transaction(), card.transaction():
+            channel.lost = True  # though others were kept away, and the channel knows no better
+            card.send(*READ)
+        assert not caught.value.kept
+    assert 0 == channel.resets
+    channel.lost = True
+    card.send(*READ)
+    assert 1 == channel.resets
+
+
+def test_what_goes_on_with_an_answer_is_not_sent_again_alone() -> None:
+    channel = lost_at(READ, (SELECT, Selection(), FIRST))
+    with pytest.raises(CardReset):
+        Card(channel).ask(GET_RESPONSE, None, None)
     assert 0 == channel.resets
 
 
