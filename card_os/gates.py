@@ -230,10 +230,12 @@ def _out_of_life(stage: int, entry: Entry) -> StatusError:
 
 def _misfit(entry: Entry, data: bytes, ne: int) -> StatusError:
     cases = " or ".join(str(case) for case, there in enumerate(entry.cases, 1) if there)
+    has_data = any(entry.cases[2:])
     return StatusError(
         SW.WRONG_LENGTH,
-        "{command} comes as case {cases} with {shortest} to {longest} data bytes, if it has"
-        " any; this is case {case} with {length}",
+        "{command} comes as case {cases}"
+        + (" with {shortest} to {longest} data bytes" if has_data else "")
+        + "; this is case {case} with {length}",
         cases=cases,
         shortest=entry.shortest,
         longest=entry.longest,
@@ -246,13 +248,14 @@ def _misfit(entry: Entry, data: bytes, ne: int) -> StatusError:
 def _denied(ctx: Context, params: Any, rule: Rule) -> StatusError:
     """6982: what the rule wants, and what was proven. A target file knows its own rule."""
     aimed = getattr(params, "sfi", None) is not None
+    target = {"file": ctx.target.header.fid} if aimed else {}
     return StatusError(
         SW.SECURITY_NOT_SATISFIED,
         "{command}" + (" of {file}" if aimed else "") + " needs {needs}; proven: {proven}",
         needs=rule,
         proven=ctx.session.status,
-        file=ctx.target.header.fid if aimed else None,
         gate=Gate.ACCESS,
+        **target,
     )
 
 
