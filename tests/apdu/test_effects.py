@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 import apdu.wire
 from apdu.wire.effects import Effect, base_class, codes_of, effect_of, known_of, name_of
 from apdu.wire.form import CommandForm
-from apdu.wire.repeating import repeatable
 
 FORMS = [
     value
@@ -120,10 +119,3 @@ def test_commands_are_found_by_their_names(name: str, codes: set[tuple[int, int]
 )
 def test_a_command_is_called_what_any_application_calls_it(command: str, name: str) -> None:
     assert name == name_of(hexa(command))
-
-
-@given(CLASSES, st.integers(0, 255), st.binary(min_size=2, max_size=20))
-def test_what_may_be_sent_again_changes_nothing_that_lasts(cla: int, ins: int, rest: bytes) -> None:
-    command = bytes((cla, ins)) + rest
-    if repeatable(command):
-        assert Effect.SESSION >= effect_of(command)
