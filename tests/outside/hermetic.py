@@ -41,6 +41,7 @@ PACKAGES = {
     "opensc-tool": "opensc",
     "pcsc_scan": "pcsc-tools",
     "pcscd": "pcscd",
+    "pkcs11-tool": "opensc",
     "pkcs15-tool": "opensc",
     "scriptor": "pcsc-tools",
     "tshark": "tshark",

@@ -29,7 +29,7 @@ from host.terminal.hrss import activate
 
 pytestmark = [
     pytest.mark.outside,
-    needs("opensc-tool", "pkcs15-tool", "opensc-explorer", "gpg-connect-agent", "pcsc_scan"),
+    needs("opensc-tool", "pkcs11-tool", "pkcs15-tool", "opensc-explorer", "pcsc_scan"),
 ]
 pytest.importorskip("smartcard.scard", reason="needs pyscard: pip install 'sscard[pcsc]'")
 PIN = "318274"
