@@ -9,16 +9,21 @@ from threading import Event as Flag
 from typing import Any
 
 import pytest
+from commandline import issued, sscard
 
 from apdu.atr import Interface, Transmission
 from apdu.trace import Exchange
+from apdu.vpcd import PORT
 from card_os.chip import Chip
 from card_os.plug import Answered, Event, Pulled, What
 from host.channel import Channel
 from host.channel.chaos_profile import Fault, Kind, Profile
 from host.channel.memory import MemoryChannel
 from host.cli.virtual import seat as seats
+from host.cli.virtual.recordings import Recordings
+from host.cli.virtual.running import Wanted
 from host.cli.virtual.seat import Layered, Manner, Seat, seated
+from host.cli.virtual.slots import Slots
 from host.cli.virtual.watching import Board, Watcher
 from host.faults import CardFault, CardGone, CardMisspoke, CardMute, CardReset
 
@@ -196,3 +201,42 @@ def test_a_reset_is_followed_in_the_words(chip: Chip) -> None:
 def test_a_name_cannot_steer_the_terminal(chip: Chip, capsys: pytest.CaptureFixture[str]) -> None:
     Watcher(Board(as_json=False), 1, Path("a\x1b[2J.img"), chip, psam=False).removed()
     assert "slot 1  a\\x1b[2J.img: removed, its image is closed\n" == capsys.readouterr().out
+
+
+# What the command line says
+
+
+@pytest.mark.parametrize("safe", [False, True])
+def test_every_change_waits_for_the_disk_where_that_is_wanted(
+    safe: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = issued(tmp_path)
+    found: list[Slots] = []
+
+    def run(wanted: Wanted, board: Board) -> None:
+        found.append(
+            Slots(
+                wanted.host,
+                wanted.port,
+                wanted.manner,
+                wanted.durability,
+                board,
+                Recordings(wanted.record),
+            )
+        )
+
+    monkeypatch.setattr("host.cli.virtual.running.serve", run)
+    assert 0 == sscard("serve", image, *["--power-safe"] * safe).exit_code
+    flash = found[0].open(image).flash
+    assert safe == (flash.sync is not None)
+    flash.close()
+
+
+def test_only_this_machine_is_gone_to_unless_said_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Wanted] = []
+    monkeypatch.setattr("host.cli.virtual.running.serve", lambda wanted, _: found.append(wanted))
+    sscard("serve", "card.img")
+    sscard("serve", "card.img", "--host", "192.0.2.1", "--port", 40_000)
+    assert [("127.0.0.1", PORT), ("192.0.2.1", 40_000)] == [(w.host, w.port) for w in found]
