@@ -55,7 +55,7 @@ def test_looking_for_the_cards_that_opensc_knows_changes_nothing(serve: Serve, i
         ("opensc-tool", "--reset"),
     ):
         assert run(*words, "-r", READERS[0]).code < 128, "no program crashed"
-    abuse = "cd 3f00\nls\ninfo\ncat 0001\ncat 2F00\nget 2F00\nrandom 8\nget_data 9F17\nrm 0001\n"
+    abuse = "cd 3f00\nls\ninfo\ncat 0001\ncat 2F00\nget 2F00 /dev/null\nrandom 8\nget_data 9F17\nrm 0001\n"
     abuse += "cd aid:A000000333010101\ncat 0001\ncd ..\nerase\nput_data 0101 00\napdu 00:A4:04:00\n"
     assert run("opensc-explorer", "-r", READERS[0], given=abuse + "quit\n").code < 128
     assert answers(image, WHOLE, followed=True) == opensc_tool(*WHOLE)
