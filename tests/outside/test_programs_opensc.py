@@ -13,7 +13,7 @@ from serving import PLAIN_READS, SELECT, answers, snapshot
 
 from apdu.atr import Atr
 
-pytestmark = [pytest.mark.outside, needs("opensc-tool", "pkcs15-tool", "opensc-explorer")]
+pytestmark = [pytest.mark.outside, needs("opensc-tool", "pkcs15-tool")]
 both = pytest.mark.parametrize("protocol", ["T0", "T1"])
 WHOLE = tuple(
     each + b"\0" if each[1] == SELECT[1] and len(each) > 5 else each
@@ -54,9 +54,6 @@ def test_looking_for_the_cards_that_opensc_knows_changes_nothing(serve: Serve, i
         ("opensc-tool", "-f"),
         ("opensc-tool", "--reset"),
     ):
-        assert run(*words, "-r", READERS[0]).code < 128, "no program crashed"
-    abuse = "cd 3f00\nls\ninfo\ncat 0001\ncat 2F00\nget 2F00 /dev/null\nrandom 8\nget_data 9F17\nrm 0001\n"
-    abuse += "cd aid:A000000333010101\ncat 0001\ncd ..\nerase\nput_data 0101 00\napdu 00:A4:04:00\n"
-    assert run("opensc-explorer", "-r", READERS[0], given=abuse + "quit\n").code < 128
+        assert 0 <= run(*words, "-r", READERS[0]).code < 128, "no program crashed"
     assert answers(image, WHOLE, followed=True) == opensc_tool(*WHOLE)
     assert before == snapshot(image)

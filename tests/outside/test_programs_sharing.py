@@ -101,8 +101,8 @@ def test_what_a_stranger_types_at_the_card_is_refused(serve: Serve, activated: P
     card = serve(activated)
     before = snapshot(activated)
     typed = (
-        "cd 3F00\nls\ninfo\ncat 0001\ncat 2F00\nget 2F00 /dev/null\nrandom 8\nget_data 9F17\nrm 0001\n"
-        "cd aid:A000000333010101\ncat 0001\ncd ..\ncreate 0001 10\nmkdir 5000 100\nerase\n"
+        "cd 3F00\nls\ninfo\ncat 0001\ncat 2F00\nget 2F00 /dev/null\nrandom 8\nget_data 9F17\n"
+        "rm 0001\ncd aid:A000000333010101\ncat 0001\ncd ..\ncreate 0001 10\nmkdir 5000 100\nerase\n"
         "put_data 0101 00\nupdate_record 0005 1 0 00\nupdate_binary 0003 0 FFFF\n"
         f"cd aid:{SSSE_NAME.hex()}\nrm EF05\nupdate_record EF05 1 0 00\nput EF06 /dev/null\n"
         "apdu 00:A4:04:00\napdu 00\napdu 00:E4:00:00:00\napdu 80:E0:00:00:02:3F:00\nquit\n"
