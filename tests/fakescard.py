@@ -129,6 +129,11 @@ class Service:
                 assert not thread.is_alive()
         assert not self.contexts, "a context was left behind"
 
+    def is_left_to_one(self) -> None:
+        """All but one have cleared up, or do so now."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.contexts) == 1, 10)
+
     # What programs call
 
     def ask(self, name: str, *arguments: Any) -> Any:
@@ -151,7 +156,9 @@ class Service:
         return 0, made
 
     def SCardReleaseContext(self, context: int) -> int:
-        self.contexts.discard(context)
+        with self.changed:
+            self.contexts.discard(context)
+            self.changed.notify_all()
         return 0
 
     def SCardListReaders(self, context: int, groups: list[str]) -> tuple[int, list[str]]:
@@ -232,7 +239,8 @@ def _code(number: int) -> int:
 
 
 def installed(monkeypatch: pytest.MonkeyPatch) -> Service:
-    """A service that takes the place of pyscard."""
+    """A service that takes the place of pyscard; nobody queues at its readers."""
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", "/dev/null/pcscd")
     service = Service()
     package, scard = ModuleType("smartcard"), ModuleType("smartcard.scard")
     package.scard = scard  # type: ignore[attr-defined]

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import IntFlag
-from functools import partial
 from typing import Any, Final, Self
 from weakref import finalize
 
 from apdu.atr import Interface, interface_of
 from host.channel import Channel
 from host.channel.pcsc.context import BROKE_OFF, NOT_ANSWERING, Context, PcscUnavailable
+from host.channel.pcsc.turns import Turns
 from host.faults import CardBusy, CardFault, CardGone, CardMute, CardReset, ReaderGone
 
 __all__ = ["PcscChannel", "PcscUnavailable", "Protocol", "readers"]
@@ -82,6 +82,7 @@ class PcscChannel(Channel):
 
         def connect() -> None:
             context.reader = _the_one(context.readers(), name_part)
+            context.turns = Turns(context.reader)
             context.card, _ = context.call("SCardConnect", context.id, context.reader, *self._how)
             self._learn()
 
@@ -114,12 +115,14 @@ class PcscChannel(Channel):
         return answer[:-2] if answer[-2:] == b"\x90\x00" else b""
 
     def _exchange(self, command: bytes) -> bytes:
-        """CardMute also when another program's transaction outlasts the deadline; the command then
-        goes out when that ends. What changes the card therefore belongs inside `transaction()`.
+        """CardMute also when another program's transaction outlasts the deadline. When that program
+        does not queue (`turns`), the command goes out all the same when it ends: what changes the
+        card therefore belongs inside `transaction()`.
         """
 
         def send() -> bytes:
-            (answer,) = self._call("SCardTransmit", self._pci, list(command))
+            with self._turn():
+                (answer,) = self._call("SCardTransmit", self._pci, list(command))
             if not answer:  # drivers say so when the card is pulled while it works
                 raise CardGone(f"{self.reader}: {BROKE_OFF}")
             return bytes(answer)
@@ -134,7 +137,8 @@ class PcscChannel(Channel):
         """As every channel's; also takes up a card that others reset, or that was put back in."""
 
         def reset() -> bytes:
-            self._call("SCardReconnect", *self._how, self._scard.SCARD_RESET_CARD)
+            with self._turn():
+                self._call("SCardReconnect", *self._how, self._scard.SCARD_RESET_CARD)
             return self._learn()
 
         self.told.forget()
@@ -147,8 +151,7 @@ class PcscChannel(Channel):
         CardBusy when another program kept the card for the whole deadline; nothing was sent.
         """
         if self._depth == 0:
-            begin = partial(self._call, "SCardBeginTransaction")
-            self._context.within(begin, CardBusy, "another program kept the card to itself")
+            self._context.within(self._begin, CardBusy, "another program kept the card to itself")
         self._depth += 1
         try:
             yield
@@ -176,9 +179,42 @@ class PcscChannel(Channel):
         self.interface = interface_of(self.atr)
         return self.atr
 
+    def _begin(self) -> None:
+        self._take_turn()
+        try:
+            self._call("SCardBeginTransaction")
+        except BaseException:
+            self._give_turn()
+            raise
+
     def _end(self) -> None:
         with suppress(CardGone):  # pulled or reset in between: then it has ended
             self._call("SCardEndTransaction", self._scard.SCARD_LEAVE_CARD)
+        self._give_turn()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """For one call, unless a transaction has it."""
+        if self._depth:
+            yield
+            return
+        self._take_turn()
+        try:
+            yield
+        finally:
+            self._give_turn()
+
+    def _take_turn(self) -> None:
+        context = self._context
+        if context.turns is not None:
+            context.turns.take()
+        if context.dead:  # nobody waits for it any more
+            self._give_turn()
+            raise CardGone(f"{self.reader}: {context.dead}")
+
+    def _give_turn(self) -> None:
+        if self._context.turns is not None:
+            self._context.turns.give()
 
 
 def _the_one(names: Sequence[str], part: str) -> str:

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final, NoReturn, TypeVar
 
+from host.channel.pcsc.turns import Turns
 from host.faults import CardBusy, CardFault, CardGone, CardReset, ReaderGone
 
 Result = TypeVar("Result")
@@ -83,6 +84,7 @@ class Context:
         self.reader = "PC/SC"
         self.id: int | None = None
         self.card: int | None = None
+        self.turns: Turns | None = None
         self.dead = ""  # why nothing goes any more
         self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         Thread(target=self._work, name="sscard-pcsc", daemon=True).start()
@@ -153,6 +155,8 @@ class Context:
             self.scard.SCardDisconnect(self.card, self.scard.SCARD_LEAVE_CARD)
         if self.id is not None:
             self.scard.SCardReleaseContext(self.id)
+        if self.turns is not None:
+            self.turns.close()
 
 
 def _pyscard() -> Any:
