@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The queue at a reader: who comes back stands behind who waits, and who is gone holds up nobody."""
+"""The queue at a reader: who comes back stands behind who waits; who is gone holds up nobody."""
 
 from __future__ import annotations
 
