@@ -107,6 +107,8 @@ def test_a_frame_leaves_in_one_piece_and_is_not_held_back(monkeypatch: pytest.Mo
         monkeypatch.setattr(socket.socket, "sendall", spied_send)
         monkeypatch.setattr(socket.socket, "setsockopt", spied_option)
         channel.transmit(ASK)
+        assert channel._link is not None
+        assert channel._link._stream.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert frame(ASK) in sent
     assert (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1) in options
 
