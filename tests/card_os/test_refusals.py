@@ -21,12 +21,15 @@ from testbench import (
     send_all,
     sw,
     tries,
+    unsealed_cells,
     verify,
 )
 
+from apdu.wire.access import NEVER, AllOf, AnyOf, Key
 from apdu.wire.hrss.commands import EXTERNAL_AUTHENTICATE, ExternalData, KeyNumber
 from apdu.wire.hrss.keys import PUK, STK
 from apdu.wire.iso7816 import GET_CHALLENGE
+from apdu.wire.perso import CREATE_FILE, FileHeader, FileKind
 from card_os.chip import Chip
 from card_os.nvm import Flash, FlashFault
 from card_os.refusal import Gate, Refusal
@@ -103,6 +106,18 @@ def test_the_shape_of_p1_p2_and_of_data_is_told_as_parsers_tell_it(card: Chip) -
     assert Gate.PARAMETERS is refused(card, HEX("0084000108")).gate
     found = refused(card, change_pin("123456", "654321")[:5] + bytes(7))
     assert Gate.DATA is found.gate
+
+
+def test_what_a_handler_finds_out_of_shape_is_told_by_the_command() -> None:
+    """The condition can be read, and only creating the file finds that it cannot be judged."""
+    chip = boot(Flash(bytearray(unsealed_cells())))
+    each = AnyOf(tuple(Key(kid) for kid in range(8)))
+    others = AnyOf(tuple(Key(kid) for kid in range(8, 16)))
+    more = AnyOf(tuple(Key(kid) for kid in range(16, 24)))
+    header = FileHeader(FileKind.TRANSPARENT, 0x2F77, AllOf((each, others, more)), NEVER, size=1)
+    found = refused(chip, command(CREATE_FILE, None, header))
+    assert (0x6A80, Gate.COMMAND) == (found.sw, found.gate)
+    assert "access condition: more than 256 ways to meet it" == found.reason
 
 
 def test_every_gate_has_a_word() -> None:
@@ -272,6 +287,8 @@ def test_a_memory_that_stays_broken_says_so_again() -> None:
     for raw in (SELECT_MF, SELECT_MF):
         found = refused(chip, raw)
         assert (Gate.MEMORY, True) == (found.gate, "whole state" in found.reason)
+    chip.reset()
+    assert chip.refusal is None
     flash.before_write = None
     assert 0x9000 == sw(chip.transmit(SELECT_MF))
     assert chip.refusal is None

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from askbench import Listener, judge, listener
 from books import book
-from journeybench import InMemory, Recorder
+from journeybench import InMemory, Recorder, interface_of
 from journeyfiles import every_journey
 from journeys import Journey
+from journeytape import COMMAND, POWER, Line, read
+from payjourneybench import chip_of
+from payjourneys import JOURNEYS as PAYMENTS
+from payjourneys import Journey as Payment
 from secretscan import PART, Watch, is_random, leaks
 from testbench import SELECT_DEBIT, SELECT_HRSS, SELECT_MF, select_df
 
@@ -61,6 +65,19 @@ def test_the_reasons_of_a_journey_tell_no_secret(
     listener: Listener, watch: Watch, journey: Journey, generation: str
 ) -> None:
     journey.play(InMemory(Recorder(generation), generation))
+    tells_nothing(listener, watch)
+
+
+@pytest.mark.parametrize("payment", PAYMENTS, ids=lambda each: each.name)
+def test_the_reasons_of_a_payment_tell_no_secret(
+    listener: Listener, watch: Watch, payment: Payment
+) -> None:
+    chip = chip_of(payment.profile)
+    for entry in read(payment.recorded()):
+        if isinstance(entry, Line) and entry.mark == POWER:
+            chip.reset(interface_of(entry.slot))
+        elif isinstance(entry, Line) and entry.mark == COMMAND:
+            chip.transmit(entry.raw)
     tells_nothing(listener, watch)
 
 
