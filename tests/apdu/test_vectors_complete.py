@@ -80,7 +80,7 @@ def test_every_layout_and_every_command_has_a_case(capsys: pytest.CaptureFixture
     ]
     page = (VECTORS / "README.md").read_text(encoding="utf-8").partition("<!-- table: ours -->")[2]
     assert sorted(weak) == sorted(re.findall("`([^`]+)`", page))
-    waiting = of_format("tlv", "card", "crypto", "terminal-action", "sequence", "vpcd-frame")
+    waiting = of_format("tlv", "card", "crypto", "terminal-action", "sequence")
     missing = sorted({case["needs"] for case, _ in waiting if "needs" in case})
     with capsys.disabled():
         print("\nonly cases of our own:", ", ".join(sorted(weak)))

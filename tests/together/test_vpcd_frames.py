@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from books import cases
+from books import VECTORS, cases
 from fakereader import Reader, plugged
 from strangers import ASK, ATR, GIVE_ATR, OFF, ON, OTHER, Stranger
 
@@ -119,3 +119,10 @@ def _fault(channel: VpcdChannel, command: bytes) -> str:
 def _name(error: Exception) -> str:
     names = [kind.__name__ for kind in type(error).__mro__]
     return next(name for name in names if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("case", cases(BOOK, side="setup"))
+def test_a_setup_is_told_where_the_book_says(case: dict[str, Any]) -> None:
+    for named in case["tests"]:
+        path, _, name = named.partition("::")
+        assert f"def {name}(" in (VECTORS.parent / path).read_text(encoding="utf-8")
