@@ -22,8 +22,9 @@ SSCARD = (sys.executable, "-m", "host.cli.main")
 
 def commands() -> list[list[str]]:
     """Of the block in the README in which a card is served, without their remarks."""
-    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```sh\n")[1:]
-    found = [block.partition("```")[0] for block in blocks if "sscard serve" in block]
+    parts = (ROOT / "README.md").read_text(encoding="utf-8").split("```sh\n")[1:]
+    blocks = [part.partition("```")[0] for part in parts]
+    found = [block for block in blocks if "sscard serve" in block]
     assert found, "the README does not say how a card gets into a virtual reader"
     return [shlex.split(line, comments=True) for line in found[0].splitlines() if line.strip()]
 
