@@ -78,7 +78,7 @@ def serve(wanted: Wanted, board: Board) -> None:
 
     try:
         with ExitStack() as stack:
-            stack.enter_context(_signalled(end))
+            stack.enter_context(signalled(end))
             listener = None
             if wanted.control is not None:
                 listener = stack.enter_context(listening(wanted.control))
@@ -132,7 +132,7 @@ def _greet(wanted: Wanted, board: Board) -> None:
 
 
 @contextmanager
-def _signalled(end: Callable[[], None]) -> Iterator[None]:
+def signalled(end: Callable[[], None]) -> Iterator[None]:
     """SIGTERM and its like end it; one that was ignored before, as by nohup, stays so. Reading a
     terminal from its background is an error, and does not stop us."""
     handlers: dict[str, Any] = dict.fromkeys(_ENDING, lambda *_: end())
