@@ -18,7 +18,7 @@ from apdu.wire import iso7816, perso
 from apdu.wire.codes import PIN_DIGITS
 from apdu.wire.form import CommandForm
 from apdu.wire.hrss import commands as hrss_commands
-from apdu.wire.hrss.generations import SECOND, SSSE, generation_of
+from apdu.wire.hrss.generations import SECOND, SSSE, Generation, generation_of
 from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.hrss.ssse import IssuerData
 from apdu.wire.iso7816 import By, Selection
@@ -78,6 +78,26 @@ class Explainer:
         self.payment = PaymentWords()
         """What it said of payments."""
 
+    @property
+    def pays(self) -> bool:
+        """Whether an application of payment is selected."""
+        return self._directory in PAYMENT
+
+    @property
+    def generation(self) -> Generation:
+        """Of the card, 2.0 until it says another."""
+        return self._generation
+
+    @property
+    def directory(self) -> DfSpec:
+        """The current directory."""
+        return self._directory
+
+    @property
+    def file(self) -> EfSpec | None:
+        """The current file, if it is known."""
+        return self._file
+
     def explain(self, exchange: Exchange) -> Explanation:
         """Put an exchange into words, and follow where it leads."""
         try:
@@ -127,7 +147,7 @@ class Explainer:
             if payment is not None:
                 return payment
         if form in _RECORDS:
-            file = self._target(params.sfi)
+            file = self._used(params.sfi, good)
             if good:
                 self._learn(file, data + reply)
             return Told(
@@ -136,7 +156,7 @@ class Explainer:
                 record_contents(file, reply),
             )
         if form in _BINARY:
-            file = self._target(params.sfi)
+            file = self._used(params.sfi, good)
             got = () if params.offset else file_told(file, reply)
             return Told(f"{target_words(params.sfi, file)} from offset {params.offset}", (), got)
         if form in MEDICAL_FORMS:
@@ -226,6 +246,13 @@ class Explainer:
         if not sfi:
             return self._file
         return next((file for file in self._directory.files if file.sfi == sfi), None)
+
+    def _used(self, sfi: int, good: bool) -> EfSpec | None:
+        """As `_target`; a file that was used by its SFI is the current one (ISO 7816-4 7.1.2)."""
+        file = self._target(sfi)
+        if sfi and good:
+            self._file = file
+        return file
 
     def _create(self, data: bytes, good: bool) -> Made | None:
         try:

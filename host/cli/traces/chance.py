@@ -176,7 +176,7 @@ def _cryptogram(raw: bytes) -> bytes:
 
 
 SENT: Final[Mapping[Form, Plain]] = {
-    hrss.INTERNAL_AUTHENTICATE: fields(hrss.InternalData, "data"),
+    hrss.INTERNAL_AUTHENTICATE: fields(hrss.InternalData, "factor", "data"),
     hrss.EXTERNAL_AUTHENTICATE: fields(hrss.ExternalData, "cryptogram", "data"),
     hrss.APPLICATION_BLOCK: last(_MAC),
     hrss.APPLICATION_UNBLOCK: last(_MAC),
@@ -224,7 +224,7 @@ GOT: Final[Mapping[Form, Plain]] = {
     ),
     pki_commands.COMPUTE_SIGNATURE: whole,
 }
-"""Of the data of answers, but for the records of logs."""
+"""Of the data of answers, but for records of payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +305,7 @@ class Follower:
 
     def _made_plain(self, told: Explanation) -> Plain | None:
         form, payment = told.form, self._explainer.payment
-        if form is iso7816.READ_RECORD:
+        if form is iso7816.READ_RECORD and self._explainer.pays:
             sfi = told.exchange.command[3] >> 3
             return partial(_logged, payment, sfi, every=told.exchange.command[2] == 0)
         return GOT.get(form) if form is not None else None
@@ -332,11 +332,12 @@ def _options(pdol: bytes | None, data: bytes) -> bytes:
 
 
 def _logged(payment: PaymentWords, sfi: int, raw: bytes, *, every: bool) -> bytes:
-    """A record of a log; of the load log also all of them, behind the ATC and before the MAC."""
+    """A record of payment: data objects, or of a log, of the load log also all of them, behind the
+    ATC and before the MAC."""
     if sfi and sfi == payment.log_sfi(tags.LOG_ENTRY):
         return listed(payment.lists.get(tags.LOG_FORMAT), raw)
     if not sfi or sfi != payment.log_sfi(tags.LOAD_LOG_ENTRY):
-        return raw
+        return objects(raw)
     form = payment.lists.get(tags.LOAD_LOG_FORMAT)
     if not every:
         return _load(form, raw)
