@@ -124,6 +124,19 @@ class Record(Layout):
         return value
 
     @classmethod
+    def build_field(cls, name: str, value: Any) -> bytes:
+        """The bytes of one field alone, or FormatError."""
+        from construct import ConstructError
+
+        try:
+            built: bytes = cls.declaration()._subcons[name].build(value)
+        except (ConstructError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            named = f"{cls.__name__}.{name}"
+            sentence = _sentence(cls, error).partition(": ")[2]
+            raise FormatError(f"{named}: {sentence}") from None
+        return built
+
+    @classmethod
     def byte_length(cls) -> int:
         """Bytes of a layout whose fields all have a fixed length."""
         try:
