@@ -113,6 +113,8 @@ class ImageFlash(Flash):
             self._file = open(path, "r+b")
         except OSError as error:
             raise ImageError(path, f"cannot be opened: {error.strerror or error}") from None
+        except ValueError:  # a zero byte in it
+            raise ImageError(path, "cannot be opened: no name of a file") from None
         try:
             _lock(self._file.fileno(), path)
             size = _flash_size(path, self._file.read(FLASH_AT))

@@ -135,6 +135,7 @@ def test_an_image_in_use_is_refused_here_and_in_another_process(image: Path) -> 
 def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     assert reason(tmp_path / "none.img").startswith("cannot be opened")
     assert reason(tmp_path).startswith("cannot be opened")
+    assert reason(tmp_path / "a\0b") == "cannot be opened: no name of a file"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def steer(line: str, slots: Slots) -> Answer:
         return Answer(False, (f"not understood: {error}",))
     try:
         return _done(words, slots)
-    except (SlotError, ImageError, ValueError) as error:  # ValueError: a path that is none
+    except (SlotError, ImageError) as error:
         return Answer(False, (str(error),))
     except OSError as error:
         return Answer(False, (error.strerror or str(error),))
