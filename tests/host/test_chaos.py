@@ -312,6 +312,14 @@ def test_a_fault_does_not_change_when_others_strike(seed: int) -> None:
     assert delayed[0] == delayed[1]
 
 
+@given(SEEDS)
+def test_two_faults_with_the_same_rate_do_not_always_strike_together(seed: int) -> None:
+    half = Fault(Kind.DELAY, probability=0.5, seconds=1), Fault(Kind.REFUSE, probability=0.5)
+    tried = Tried(*half, seed=seed)
+    refused = statuses(tried, [READ] * 64)
+    assert refused != [each.number for each in tried.told if each.kind is Kind.DELAY]
+
+
 def test_other_seeds_bring_other_faults() -> None:
     runs = []
     for seed in range(5):

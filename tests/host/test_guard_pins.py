@@ -76,7 +76,7 @@ def test_a_change_of_the_pin_tries_the_old_one() -> None:
 
 
 def test_a_reload_of_the_pin_under_a_key_tries_none() -> None:
-    card = Seen(x00200000=tries(1))
+    card = Seen(x00200000=tries(1), x00200001=tries(1))
     for command in ("805E000007", "845E010107", "8424000104"):
         assert OK == behind(card).transmit(bytes.fromhex(command))
 
@@ -149,6 +149,15 @@ def test_what_the_card_told_of_another_pin_or_before_a_reset_does_not_count(
 def test_what_a_wrong_pin_left_counts_after_a_challenge() -> None:
     card = Seen(x00200000=tries(3), x0020000003123456=tries(1))
     channel = behind(card)
+    channel.transmit(VERIFY)
+    channel.transmit(CHALLENGE)
+    held_back(channel, VERIFY, TooFewTries)
+
+
+def test_what_was_told_before_a_try_does_not_count_after_it() -> None:
+    card = Seen(x00200000=tries(3), x0020000003123456=b"\x69\x82")
+    channel = behind(card)
+    channel.transmit(ASK)
     channel.transmit(VERIFY)
     channel.transmit(CHALLENGE)
     held_back(channel, VERIFY, TooFewTries)
