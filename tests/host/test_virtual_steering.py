@@ -207,7 +207,7 @@ def test_a_slot_that_cannot_be_is_refused(slots: Slots, number: str) -> None:
         ("quit now", "to be said as: quit"),
         ("eject 1", "not understood: `help` says what there is"),
         ("insert 1 'x", "not understood: No closing quotation"),
-        ("insert 1 a\0b", "no name of a file"),
+        ("insert 1 a\0b", "a\0b: cannot be opened: no name of a file"),
     ],
 )
 def test_what_is_not_understood_is_refused(slots: Slots, line: str, words: str) -> None:
