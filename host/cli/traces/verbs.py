@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,9 +53,12 @@ def show(file: Path, as_json: bool) -> int:
     from host.cli.traces.showing import Shower, header_as_json, seen
 
     with reading(file) as recording:
+        events = seen(recording)
+        # What is no recording at all may show with the first event, and then nothing is shown.
+        events = chain([*islice(events, 1)], events)
         if as_json:
             say_json(header_as_json(recording.header))
-            for each in seen(recording):
+            for each in events:
                 say_json(each.as_json())
             if recording.lost:
                 say_json({"lost": recording.lost})
@@ -64,7 +67,7 @@ def show(file: Path, as_json: bool) -> int:
 
             shower = Shower(console())
             shower.head(recording.header)
-            for each in seen(recording):
+            for each in events:
                 shower.event(each)
             if recording.lost:
                 shower.lost(recording.lost)
