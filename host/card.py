@@ -142,8 +142,9 @@ class Card:
         """The card reset, where it was before, and ours alone. The fault that was met goes up when
         that fails for want of the same card."""
         channel = self.channel
-        atr, selections = channel.atr, channel.told.selections
-        if channel.reset() != atr:
+        atr, told = channel.atr, channel.told
+        selections, absolute = told.selections, told.from_anywhere
+        if channel.reset() != atr or (not absolute and channel.reset() != atr):
             raise CardGone("another card is there now") from lost
         with channel.transaction():
             for command, sw in selections:

@@ -79,6 +79,8 @@ class Service:
     """Whether it counts insertions and removals."""
     fails: dict[str, int] = field(default_factory=dict)
     """The codes of calls that fail, by function."""
+    fails_for: dict[str, list[int]] = field(default_factory=dict)
+    """The codes of the next calls, by function."""
     hangs: dict[str, Event] = field(default_factory=dict)
     """Calls that wait for an event first."""
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
@@ -142,6 +144,8 @@ class Service:
             self.meanwhile.pop(0)()
         if name in self.hangs:
             self.hangs[name].wait(10)
+        if self.fails_for.get(name):
+            return _code(self.fails_for[name].pop()), None
         if name in self.fails:
             return _code(self.fails[name]), None
         if name not in ("SCardEstablishContext", "SCardReleaseContext") and not self.alive:

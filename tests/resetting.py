@@ -51,7 +51,8 @@ class Forgetful:
             case _:
                 self.dirty += (command,)
                 return OK
-        state = self.application, self.file, self.dirty, command[1:4]
+        file = 0 if command[1] == 0xCA else self.file  # GET DATA asks the application
+        state = self.application, file, self.dirty, command[1:4]
         answer = sha256(repr(state).encode()).digest()[:8]
         if self.t1:
             return answer + OK
@@ -73,23 +74,27 @@ class Forgetful:
 
 
 class SharedChannel(MemoryChannel):
-    """A card that others reset: at the calls with these numbers, counted from 0, while it is not
-    kept; it is told until `reset()`."""
+    """A card that others reset and leave somewhere: at the calls with these numbers, counted from
+    0, while it is not kept. It is told until `reset()`, which takes the card up as it is; another
+    `reset()` is one."""
 
     def __init__(self, card: Powered, strikes: Collection[int] = ()) -> None:
         super().__init__(card)
         self.card, self.strikes = card, strikes
-        self.calls = self.struck = self.resets = self.depth = 0
-        self.lost = False
+        self.calls = self.struck = self.taken_up = self.resets = self.depth = 0
+        self.lost = self.knows = False
         self.le_with_data = getattr(card, "t1", False)
 
     def call(self) -> None:
         if self.calls in self.strikes and not self.depth:
             self.card.reset()
+            if isinstance(self.card, Forgetful):
+                self.card.application, self.card.file = APPLICATIONS[1], 3
             self.struck += 1
             self.lost = True
         self.calls += 1
         if self.lost:
+            self.knows = True
             raise CardReset("another program reset the card")
 
     def _exchange(self, command: bytes) -> bytes:
@@ -97,7 +102,11 @@ class SharedChannel(MemoryChannel):
         return super()._exchange(command)
 
     def reset(self) -> bytes:
-        self.lost = False
+        known, self.lost, self.knows = self.knows, False, False
+        if known:
+            self.taken_up += 1
+            self.told.forget()
+            return self.atr
         self.resets += 1
         return super().reset()
 

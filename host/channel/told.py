@@ -14,6 +14,8 @@ MANY: Final = 32
 """Selections that are still made again."""
 _BY_NAME: Final = b"\x04\x00"
 """P1-P2 of SELECT by name, first occurrence, FCI wanted: leads to the same place from anywhere."""
+_DONE: Final = (0x61, 0x62, 0x90)
+"""First bytes of the status words of a SELECT that selects."""
 
 _NEVER, _OWN_FILE = Again.NEVER, Again.OWN_FILE  # every command comes by here
 
@@ -46,7 +48,7 @@ class Told:
         """A SELECT was answered."""
         if not self.only_reads:
             return
-        done = answer[-2] in (0x61, 0x62, 0x90)
+        done = answer[-2] in _DONE
         if done:
             self._moved = False
         if done and command[2:4] == _BY_NAME:
@@ -59,6 +61,15 @@ class Told:
     def _give_up(self) -> None:
         self.only_reads = False
         self.selections = []
+
+    @property
+    def from_anywhere(self) -> bool:
+        """Whether `selections` lead to the same place wherever another program has left the card
+        after it reset it."""
+        if not self.selections:
+            return False
+        command, sw = self.selections[0]
+        return command[2:4] == _BY_NAME and sw[0] in _DONE
 
     def can_repeat(self, command: bytes) -> bool:
         """Whether this command would mean the same once the card was reset and `selections` were

@@ -138,7 +138,7 @@ def test_reads_do_not_notice_one_reset(steps: list[Step], at: int, t1: bool) -> 
     calm, _ = play(SharedChannel(Forgetful(t1)), steps)
     channel = SharedChannel(Forgetful(t1), {at})
     assert (calm, False) == play(channel, steps)
-    assert channel.struck == channel.resets
+    assert channel.struck == channel.taken_up
 
 
 @given(reads, st.integers(0, 40))
@@ -326,6 +326,6 @@ def test_a_real_card_reads_the_same_whenever_it_is_reset(issued: Chip) -> None:
     for at in range(calm.calls):
         channel = SharedChannel(issued, {at})
         assert expected == everything(channel)
-        assert channel.struck == channel.resets
+        assert channel.struck == channel.taken_up
         struck += channel.struck
     assert 4 == struck  # before SELECT, and at three reads

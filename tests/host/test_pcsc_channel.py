@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from threading import Event
 
 import pytest
-from fakescard import CONTACT, CONTACTLESS, ERRORS, Service, installed
+from fakescard import CONTACT, CONTACTLESS, ERRORS, NUMBERS, Service, installed
 
 from apdu.atr import Interface
 from apdu.wire.iso7816 import READ_RECORD, VERIFY, PinRef, RecordRef
@@ -18,6 +18,7 @@ from host.faults import CardBusy, CardFault, CardGone, CardMute, CardReset, Read
 
 ASK = bytes.fromhex("0084000008")
 RESET = ERRORS["SCARD_W_RESET_CARD"]
+LEAVE, ANEW = NUMBERS["SCARD_LEAVE_CARD"], NUMBERS["SCARD_RESET_CARD"]
 
 
 @pytest.fixture
@@ -85,13 +86,55 @@ def test_a_read_is_sent_again_over_pcsc_and_a_pin_is_not(
         monkeypatch.setattr(service, "SCardTransmit", reset_once)
         card.send(READ_RECORD, RecordRef(1, 5), None)
         assert [bytes.fromhex("00B2012C00")] == service.sent
+        assert [LEAVE, ANEW] == ways(service), "nothing says where the other has left it"
         names = [call[0] for call in service.calls]
-        again = names.index("SCardReconnect")
-        assert "SCardBeginTransaction" == names[again + 2]
+        assert "SCardBeginTransaction" == names[names.index("SCardReconnect") + 4]
         monkeypatch.setattr(service, "SCardTransmit", reset_once)
         with pytest.raises(CardReset):
             card.send(VERIFY, PinRef(), b"\x12\x34\x56")
         assert 1 == len(service.sent)
+
+
+def ways(service: Service) -> list[int]:
+    """How the card was taken up, each time."""
+    return [call[-1] for call in service.calls if call[0] == "SCardReconnect"]
+
+
+def test_a_card_that_another_program_reset_is_taken_up_as_it_is_and_a_second_call_resets_it(
+    service: Service,
+) -> None:
+    with PcscChannel.open("one") as channel:
+        for failing in ("SCardTransmit", "SCardBeginTransaction"):
+            service.fails = {failing: RESET}
+            with pytest.raises(CardReset), channel.transaction():
+                channel.transmit(ASK)
+            service.fails = {}
+            service.calls = []
+            for _ in range(3):
+                channel.reset()
+            assert [LEAVE, ANEW, ANEW] == ways(service)
+
+
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("function", ["SCardReconnect", "SCardStatus"])
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_reset_that_comes_between_is_met_by_another_try_and_a_few_are_told(
+    service: Service, told: bool, function: str, times: int
+) -> None:
+    most = 2 if told else 1
+    with PcscChannel.open("one") as channel:
+        if told:
+            service.fails = {"SCardTransmit": RESET}
+            with pytest.raises(CardReset):
+                channel.transmit(ASK)
+            service.fails = {}
+        service.fails_for = {function: [RESET] * times}
+        if times <= most:
+            assert CONTACT == channel.reset()
+        else:
+            with pytest.raises(CardReset):
+                channel.reset()
+        assert ([LEAVE] * told + [ANEW] * 2)[: times + 1] == ways(service)
 
 
 def test_a_reset_forgets_what_was_told(service: Service) -> None:

@@ -240,15 +240,19 @@ def test_a_channel_that_is_closed_in_a_transaction_leaves_the_turn_to_others(
 
 
 def test_what_was_given_up_while_it_waited_is_not_sent_later(service: Service) -> None:
-    with PcscChannel.open("one") as mine:
+    with (
+        PcscChannel.open("one") as mine,
+        PcscChannel.open("one") as one,
+        PcscChannel.open("one") as other,
+    ):
+        one.deadline = other.deadline = 0.02
         with mine.transaction():
-            with PcscChannel.open("one") as other, pytest.raises(CardMute):
-                other.deadline = 0.02
-                other.transmit(ASK)
-            with PcscChannel.open("one") as other:
-                other.deadline = 0.02
-                with pytest.raises(CardBusy), other.transaction():
-                    pytest.fail("two at once")
+            with pytest.raises(CardMute):
+                one.transmit(ASK)
+            with pytest.raises(CardBusy), other.transaction():
+                pytest.fail("two at once")
+            with pytest.raises(CardMute, match="another program kept the card to itself"):
+                PcscChannel.open("one", deadline=0.02)
         service.is_left_to_one()
         mine.transmit(ASK + b"\x01")
     assert [ASK + b"\x01"] == service.sent
@@ -259,15 +263,14 @@ def test_a_card_that_hangs_keeps_its_turn_until_it_comes_back(
     service: Service, place: Path
 ) -> None:
     hangs = service.hangs["SCardTransmit"] = Event()
-    with PcscChannel.open("one") as mine:
+    with PcscChannel.open("one") as mine, PcscChannel.open("one") as other:
         mine.deadline = 0.02
         with pytest.raises(CardMute):
             mine.transmit(ASK)
         del service.hangs["SCardTransmit"]
-        with PcscChannel.open("one") as other:
-            thread = aside(lambda: other.transmit(ASK + b"\x01"))
-            waiting(place)
-            assert [] == service.sent
-            hangs.set()
-            ended(thread)
+        thread = aside(lambda: other.transmit(ASK + b"\x01"))
+        waiting(place)
+        assert [] == service.sent
+        hangs.set()
+        ended(thread)
     assert [ASK, ASK + b"\x01"] == service.sent

@@ -79,12 +79,16 @@ class PcscChannel(Channel):
         share = scard.SCARD_SHARE_SHARED if shared else scard.SCARD_SHARE_EXCLUSIVE
         self._how = (share, int(protocol))
         self._depth = 0
+        self._lost = False
+        """Whether another program has reset the card, and nobody has taken it up since."""
 
         def connect() -> None:
             context.reader = _the_one(context.readers(), name_part)
             context.turns = Turns(context.reader)
-            context.card, _ = context.call("SCardConnect", context.id, context.reader, *self._how)
-            self._learn()
+            with self._turn():
+                whom = context.id, context.reader
+                context.card, _ = context.call("SCardConnect", *whom, *self._how)
+                self._learn()
 
         context.within(connect, CardMute, "no answer, or another program kept the card to itself,")
         finalize(self, context.close)  # of a channel that was forgotten
@@ -134,12 +138,21 @@ class PcscChannel(Channel):
             raise
 
     def reset(self) -> bytes:
-        """As every channel's; also takes up a card that others reset, or that was put back in."""
+        """As every channel's; also takes up a card that was put back in.
+
+        One that another program has reset (CardReset) is taken up as that program left it, for what
+        was proven here is lost already: programs that answered each reset with one of their own
+        would never get to work. A second call does reset it.
+        """
 
         def reset() -> bytes:
+            leave, anew = self._scard.SCARD_LEAVE_CARD, self._scard.SCARD_RESET_CARD
+            ways = (leave, anew, anew) if self._lost else (anew, anew)
             with self._turn():
-                self._call("SCardReconnect", *self._how, self._scard.SCARD_RESET_CARD)
-            return self._learn()
+                for way in ways[:-1]:
+                    with suppress(CardReset):  # once more, in between
+                        return self._taken_up(way)
+                return self._taken_up(ways[-1])
 
         self.told.forget()
         return self._context.within(reset, CardMute, "no answer to reset")
@@ -166,7 +179,17 @@ class PcscChannel(Channel):
     # What follows runs in the context's thread.
 
     def _call(self, function: str, *arguments: object) -> list[Any]:
-        return self._context.call(function, self._context.card, *arguments)
+        try:
+            return self._context.call(function, self._context.card, *arguments)
+        except CardReset:
+            self._lost = True
+            raise
+
+    def _taken_up(self, way: int) -> bytes:
+        self._call("SCardReconnect", *self._how, way)
+        atr = self._learn()
+        self._lost = False
+        return atr
 
     def _learn(self) -> bytes:
         """What a reset settles: the ATR, the protocol and what follows from them."""
