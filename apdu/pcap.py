@@ -2,6 +2,7 @@
 """A recording as a capture that Wireshark decodes: link type 252, exported PDUs of `iso7816`.
 
 Masked bytes are zeros there. Times are those of the recording, whose beginning stands at 1970.
+Wireshark (4.0) takes an answer that begins with 3B or 3F for an ATR, and says so wrongly.
 """
 
 from __future__ import annotations
