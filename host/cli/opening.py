@@ -152,27 +152,17 @@ def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
     that cannot be used, a CardFault for a reader, and what `recorded` raises.
     """
     where.check()
-    with (
-        recorded(where.record, where.with_secrets) as around,
-        _powered(where, contactless) as channel,
-    ):
-        if where.explaining is not None and where.image is not None:
-            yield around(channel, where.explaining.words)
+    with recorded(where.record, where.with_secrets) as around:
+        if where.image is not None:
+            with _image(where, where.image, contactless) as channel:
+                explaining = where.explaining
+                yield around(channel, explaining.words) if explaining else around(channel)
+        elif where.vpcd is not None:
+            with around(_plugged_in(where.vpcd)) as channel:
+                yield channel
         else:
-            yield around(channel)
-
-
-@contextmanager
-def _powered(where: Where, contactless: bool) -> Iterator[Channel]:
-    if where.image is not None:
-        with _image(where, where.image, contactless) as channel:
-            yield channel
-    elif where.vpcd is not None:
-        with _plugged_in(where.vpcd) as channel:
-            yield channel
-    else:
-        with _in_reader(where) as channel:
-            yield channel
+            with _in_reader(where, around) as channel:
+                yield channel
 
 
 def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
@@ -186,14 +176,15 @@ def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
     if where.vpcd is not None:
         port = where.vpcd
         return lambda iType: around(_plugged_in(port))
-    return lambda iType: around(_in_reader(where))
+    return lambda iType: _in_reader(where, around)
 
 
-def _in_reader(where: Where) -> Channel:
-    """A physical card, behind the gate."""
+def _in_reader(where: Where, around: Callable[[Channel], Channel]) -> Channel:
+    """A physical card, behind the gate. What is recorded is what reaches the card, with what the
+    gate itself asks it and without what it holds back."""
     from host.channel.pcsc import PcscChannel
 
-    channel = PcscChannel.open(where.reader or "")
+    channel = around(PcscChannel.open(where.reader or ""))
     try:
         return where.leave.around(channel, psam=where.kind == "psam")
     except BaseException:
@@ -212,23 +203,14 @@ def _plugged_in(port: int) -> Channel:
 
 @contextmanager
 def _image(where: Where, path: Path, contactless: bool) -> Iterator[Channel]:
-    from datetime import date
-    from secrets import token_bytes
-
     from apdu.atr import Interface
-    from card_os.chip import Chip
-    from card_os.image import ImageError, ImageFlash
-    from card_os.nvm import MemoryDamaged
-    from card_os.world import World
     from host.channel.memory import MemoryChannel
+    from host.cli.images import OpenImage
 
-    with ImageFlash(path) as flash:
-        try:
-            chip = Chip.boot(flash, World(token_bytes, date.today))
-        except MemoryDamaged as error:
-            raise ImageError(path, f"damaged: {error}") from None
+    with OpenImage.at(path) as image:
         interface = Interface.CONTACTLESS if contactless else Interface.CONTACT
         explaining = where.explaining
+        chip = image.chip
         powered = chip if explaining is None else explaining.around(chip, where.kind)
         try:
             with MemoryChannel(powered, interface) as channel:

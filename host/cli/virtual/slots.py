@@ -5,23 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from pathlib import Path
-from secrets import token_bytes
 from threading import Event as Flag
 from threading import RLock, Thread
 from typing import Final
 
 from apdu.atr import Interface
-from card_os.chip import Chip
 from card_os.files.layout import Mark
-from card_os.files.tree import read_master
-from card_os.image import Durability, ImageError, ImageFlash
-from card_os.nvm import MemoryDamaged, Nvm
+from card_os.image import Durability
 from card_os.plug import Plug
-from card_os.world import World
 from host.channel.recorder import Recorder
+from host.cli.images import OpenImage
 from host.cli.virtual.faults import SlotError
 from host.cli.virtual.recordings import Recordings
 from host.cli.virtual.seat import Manner, seated
@@ -32,34 +27,12 @@ LEAVING: Final = 10.0
 HIGHEST_PORT: Final = 0xFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A chip on its image."""
-
-    path: Path
-    flash: ImageFlash
-    chip: Chip
-    mark: Mark
-
-    @classmethod
-    def at(cls, path: Path, durability: Durability) -> Opened:
-        """Raises ImageError for an image that cannot be used."""
-        with ExitStack() as stack:
-            flash = stack.enter_context(ImageFlash(path, durability))
-            try:
-                chip = Chip.boot(flash, World(token_bytes, date.today))
-            except MemoryDamaged as error:
-                raise ImageError(path, f"damaged: {error}") from None
-            stack.pop_all()
-        return cls(path, flash, chip, read_master(Nvm(flash)).mark)
-
-
 class Seated:
     """A card in a slot, under way between two threads: its own and whoever takes it out."""
 
     def __init__(
         self,
-        opened: Opened,
+        opened: OpenImage,
         address: tuple[str, int],
         manner: Manner,
         watcher: Watcher,
@@ -87,7 +60,7 @@ class Seated:
         self._thread.join(LEAVING)
         if self._thread.is_alive():
             raise SlotError(f"the card is still at a command after {LEAVING:g} s")
-        self.opened.flash.close()
+        self.opened.close()
 
 
 class Slots:
@@ -119,7 +92,7 @@ class Slots:
             raise SlotError(f"slot {slot}: slots are numbered from 1 to {last}")
         return self._host, port
 
-    def open(self, path: Path, mark: Mark | None = None) -> Opened:
+    def open(self, path: Path, mark: Mark | None = None) -> OpenImage:
         """A card before it is put in. `mark`: of which kind it has to be.
 
         Raises ImageError, SlotError.
@@ -128,9 +101,9 @@ class Slots:
             for slot, seated in self._slots.items():
                 if path.exists() and path.samefile(seated.opened.path):
                     raise SlotError(f"{path} is in slot {slot} already")
-        opened = Opened.at(path, self._durability)
+        opened = OpenImage.at(path, self._durability)
         if mark is not None and opened.mark is not mark:
-            opened.flash.close()
+            opened.close()
             hint = "is a PSAM: give it with --psam" if mark is Mark.CARD else "is no PSAM"
             raise SlotError(f"{path} {hint}")
         return opened
@@ -142,13 +115,13 @@ class Slots:
             opened = []
             for path, mark in images:
                 opened.append(self.open(path, mark))
-                stack.callback(opened[-1].flash.close)
+                stack.callback(opened[-1].close)
             ready()
             stack.pop_all()
         for slot, each in enumerate(opened, start=1):
             self.put(slot, each)
 
-    def put(self, slot: int, opened: Opened) -> Seated:
+    def put(self, slot: int, opened: OpenImage) -> Seated:
         """Into an empty slot. Raises SlotError; the card is closed again then."""
         try:
             with self._lock:
@@ -161,13 +134,13 @@ class Slots:
                 seated = self._seat(slot, opened, address)
                 self._slots[slot], self._last[slot] = seated, opened.path
         except BaseException:
-            opened.flash.close()
+            opened.close()
             raise
         seated.watcher.inserted(seated.atr, address)
         seated.start()
         return seated
 
-    def _seat(self, slot: int, opened: Opened, address: tuple[str, int]) -> Seated:
+    def _seat(self, slot: int, opened: OpenImage, address: tuple[str, int]) -> Seated:
         psam = opened.mark is Mark.PSAM
         manner = replace(self._manner, interface=Interface.CONTACT) if psam else self._manner
         watcher = Watcher(self._board, slot, opened.path, opened.chip, psam=psam)
@@ -205,7 +178,7 @@ class Slots:
             try:
                 self.remove(slot)
             except BaseException:
-                opened.flash.close()
+                opened.close()
                 raise
             self.put(slot, opened)
             return path

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from apdu.atr import Interface, Transmission
-from apdu.vpcd import PORT
 from host.cli.opening import IMAGE
 from host.cli.recording import record_options
 from host.cli.refusals import DONE, REFUSED
@@ -31,7 +29,7 @@ _SEEDS: Final = 1_000_000
 @click.option(
     "--atr-protocol",
     "transmission",
-    type=click.Choice([each.name for each in Transmission]),
+    type=click.Choice(["T0", "T1"]),
     help="What the cards offer in their ATR: T0 drops Le where there is data, T1 keeps it."
     "  [default: T0]",
 )
@@ -40,9 +38,7 @@ _SEEDS: Final = 1_000_000
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    default=PORT,
-    show_default=True,
-    help="Of slot 1; each further slot has the next.",
+    help="Of slot 1; each further slot has the next.  [default: 35963]",
 )
 @click.option("--control", metavar="PATH", type=IMAGE, help="Take lines on a Unix socket there.")
 @click.option("--power-safe", is_flag=True, help="Let every change wait until the disk has it.")
@@ -68,6 +64,7 @@ def serve(verbose: bool, explain: bool, as_json: bool, **given: Any) -> int:
     With --json each event is an object: event, slot, card; inserted also has host, port and atr,
     command what an exchange of `sscard demo --json` has, microseconds and perhaps why.
     """
+    from apdu.vpcd import PORT
     from card_os.image import Durability
     from host.cli.virtual.running import Wanted
     from host.cli.virtual.running import serve as run
@@ -76,7 +73,8 @@ def serve(verbose: bool, explain: bool, as_json: bool, **given: Any) -> int:
     manner = _manner(**{name: given.pop(name) for name in _MANNER})
     safe = Durability.POWER_SAFE if given.pop("power_safe") else Durability.KILL_SAFE
     board = Board(as_json=as_json, verbose=verbose, explain=explain)
-    run(Wanted(manner=manner, durability=safe, **given), board)
+    port = given.pop("port") or PORT
+    run(Wanted(manner=manner, durability=safe, port=port, **given), board)
     return DONE
 
 
@@ -86,6 +84,7 @@ def _manner(
     """Raises UsageError, and FormatError for a profile."""
     from secrets import randbelow
 
+    from apdu.atr import Interface, Transmission
     from host.channel.chaos_profile import load_profile
     from host.cli.virtual.seat import Manner
 
