@@ -16,6 +16,7 @@ from host.cli.opening import Where, card_options, opened, reading_options
 from host.cli.payments import balance, load, log, pay
 from host.cli.readers import readers
 from host.cli.refusals import DONE, REFUSED, TightLipped, Verbs
+from host.cli.shell.verb import shell
 from host.cli.text import say_json, spaced
 from host.cli.traces.verbs import trace
 from host.cli.virtual.verbs import control, serve
@@ -278,6 +279,7 @@ def check(context: click.Context, as_json: bool) -> int:
 for _verb in (
     *(driver, service, pay, load, balance, log, bank, readers, doctor, serve, control),
     trace,
+    shell,
 ):
     cli.add_command(_verb)
 

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading lines from a person: with prompt_toolkit completed and recalled, without it as typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from host.cli.shell.completing import completion
+from host.cli.shell.history import History
+from host.cli.shell.session import Session
+
+Read = Callable[[str], str]
+
+
+def keyboard(session: Session, history: History) -> tuple[Read, bool]:
+    """A reader of lines, and whether it completes them."""
+    try:
+        import prompt_toolkit  # type: ignore[import-not-found,unused-ignore]  # noqa: F401
+    except ImportError:
+        return _plain(history), False
+    return _completing(session, history), True
+
+
+def _plain(history: History) -> Read:
+    def read(prompt: str) -> str:
+        line = input(prompt)
+        history.keep(line)
+        return line
+
+    return read
+
+
+def _completing(session: Session, history: History) -> Read:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import (  # type: ignore[import-not-found,unused-ignore]
+        Completer,
+        Completion,
+    )
+    from prompt_toolkit.history import (  # type: ignore[import-not-found,unused-ignore]
+        InMemoryHistory,
+    )
+
+    class Words(Completer):  # type: ignore[misc,unused-ignore]
+        """Our completion, in the words of prompt_toolkit."""
+
+        def get_completions(self, document: Any, event: Any) -> Iterable[Any]:
+            found = completion(session, document.text_before_cursor)
+            for each in found.candidates:
+                yield Completion(each.word, -len(found.typed), display_meta=each.meaning)
+
+    class Kept(InMemoryHistory):  # type: ignore[misc,unused-ignore]
+        """What was typed, in the shell's own history: a line with a secret is not even recalled."""
+
+        def append_string(self, string: str) -> None:
+            if history.keep(string):
+                super().append_string(string)
+
+    prompter: Any = PromptSession(
+        completer=Words(),
+        history=Kept(history.lines),
+        complete_while_typing=False,
+        enable_history_search=True,
+    )
+
+    def read(prompt: str) -> str:
+        line: str = prompter.prompt(prompt)
+        return line
+
+    return read
