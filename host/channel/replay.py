@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from apdu.atr import Interface
 from apdu.recording import FIRST_SLOT, Event, Exchanged, Fault, Recording, Reset
-from apdu.trace import Exchange
+from apdu.trace import Exchange, Masking
 from host import faults
 from host.channel import Channel
 from host.faults import CardFault, CardMute
@@ -79,8 +79,7 @@ class ReplayCard:
             case Fault(exchange=Exchange() as exchange) if _is(exchange, command):
                 self._next = None
                 raise _fault(event)
-        sent = Exchange.of(command, b"").command_text
-        raise Strayed(f"{sent} was sent, but {self._words(event)}")
+        raise Strayed(f"{_shown(command)} was sent, but {self._words(event)}")
 
     def finish(self) -> None:
         """Raises Strayed when there is more in the recording, or its end was lost."""
@@ -112,7 +111,8 @@ class ReplayCard:
         """How the recording goes on."""
         match event:
             case Exchanged(exchange=exchange) | Fault(exchange=Exchange() as exchange):
-                return f"the recording goes on with {exchange.command_text} ({self._where()})"
+                words = _shown(exchange.command, exchange.hidden)
+                return f"the recording goes on with {words} ({self._where()})"
             case None:
                 return "the recording is at its end"
             case _:
@@ -145,6 +145,11 @@ class ReplayChannel(Channel):
 
     def close(self) -> None:
         """Nothing to let go of: the recording belongs to whoever opened it."""
+
+
+def _shown(command: bytes, hidden: range = range(0)) -> str:
+    """A command in hex, masked whatever the recording keeps."""
+    return Masking().again(Exchange(command, b"", hidden)).command_text
 
 
 def _is(exchange: Exchange, command: bytes) -> bool:

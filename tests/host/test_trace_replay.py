@@ -26,8 +26,10 @@ from host.card import Card
 from host.channel.memory import MemoryChannel
 from host.channel.recorder import reading, recording
 from host.channel.replay import ReplayCard, ReplayChannel, Strayed
+from host.channel.trace import RecordingChannel
 from host.cli.info import report
 from host.cli.testcard import issue_test_card
+from host.cli.traces.replaying import replay
 from host.faults import CardFault, CardGone, CardMute, CardReset
 
 OK = b"\x90\x00"
@@ -241,3 +243,57 @@ def test_only_the_events_of_the_slot_are_played() -> None:
 def test_over_t0_data_and_le_do_not_go_together_in_the_replay_either() -> None:
     assert not ReplayChannel(Recording(Header(ATR, protocol="T=0"))).le_with_data
     assert ReplayChannel(Recording(Header(ATR, protocol="T=1"))).le_with_data
+
+
+# Against a card
+
+
+def test_what_was_kept_is_compared_and_not_shown() -> None:
+    decipher = bytes.fromhex("804E00010811111111111111110A")
+    key, other = bytes(range(0x51, 0x59)), bytes(range(0x61, 0x69))
+    fetch = bytes.fromhex("00C0000008")
+    taken = [
+        Exchanged(0.0, Exchange(decipher, b"\x61\x08")),
+        Exchanged(0.0, Exchange(fetch, key + OK)),
+    ]
+    same = list(replay(events(*taken), Scripted(b"\x61\x08", key + OK)))
+    (apart,) = replay(events(*taken), Scripted(b"\x61\x08", other + OK))
+    assert [] == same
+    assert ["answer, what is masked"] == [each.where for each in apart.differences]
+    for secret in (key, other):
+        assert secret.hex() not in f"{apart}{apart.as_json()}".lower().replace(" ", "")
+        assert repr(secret)[2:-1] not in f"{apart}"
+
+
+def test_what_was_masked_is_not_compared() -> None:
+    decipher = bytes.fromhex("804E00010811111111111111110A")
+    masked = Exchanged(0.0, Exchange.of(decipher, bytes(8) + OK))
+    assert [] == list(replay(events(masked), Scripted(b"\x11" * 8 + OK)))
+    (apart,) = replay(events(masked), Scripted(b"\x69\x82"))
+    assert ["answer, its length", "status word"] == [each.where for each in apart.differences]
+
+
+def test_nothing_is_sent_before_the_difference_was_taken() -> None:
+    sent: list[bytes] = []
+    channel = RecordingChannel(Scripted(b"\x6a\x82", OK), lambda each: sent.append(each.command))
+    taken = [Exchanged(0.0, Exchange(command, OK)) for command in (READ, CHALLENGE)]
+    found = replay(events(*taken), channel)
+    assert ["status word"] == [each.where for each in next(found).differences]
+    assert [READ] == sent
+    assert [] == list(found)
+    assert [READ, CHALLENGE] == sent
+
+
+def test_atrs_are_compared_with_those_that_were() -> None:
+    def atrs(*answers: bytes, recorded: bytes = ATR) -> list[tuple[int, str | None, str | None]]:
+        taken = Recording(Header(recorded), [Reset(0.0, ATR)])
+        return [
+            (apart.first.number, each.first, each.second)
+            for apart in replay(taken, Scripted(*answers))
+            for each in apart.differences
+            if apart.first is not None
+        ]
+
+    assert [] == atrs(ATR)
+    assert [(1, "3B 00", "3B 01 05")] == atrs(OTHER)
+    assert [(0, "3B 01 05", "3B 00")] == atrs(ATR, recorded=OTHER)

@@ -75,6 +75,11 @@ class Happened:
     def meaning(self) -> str:
         return "" if self.followed is None else self.followed.told.meaning
 
+    @property
+    def hides(self) -> bool:
+        """Whether its answer is masked."""
+        return self.followed is not None and bool(self.followed.plain.hidden_answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Apart:

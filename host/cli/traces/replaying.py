@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from apdu.errors import FormatError
 from apdu.recording import FIRST_SLOT, Exchanged, Fault, Recording, Reset
-from apdu.trace import Exchange
+from apdu.secret import MASK
+from apdu.trace import Exchange, Masking
 from host.channel import LONGEST, Channel
 from host.cli.explain import Explainer
 from host.cli.traces.chance import Follower
-from host.cli.traces.differing import PSAM, Apart, Happened, differences
+from host.cli.traces.differing import PSAM, Apart, Difference, Happened, differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,11 @@ def replay(recording: Recording, channel: Channel, slot: str = FIRST_SLOT) -> It
     """Send it, what cannot be sent left out, and say of each event what is not the same now.
 
     The first is the ATR of the recording and of the card. Nothing is sent until the one before
-    was taken. Raises faults of the card.
+    was taken. What was kept of PINs and keys is sent and compared, but never shown. Raises faults
+    of the card.
     """
     followers = Follower(psam=slot.startswith(PSAM)), Follower(psam=slot.startswith(PSAM))
+    masks = Masking(), Masking()
     if recording.header.atr and slot == FIRST_SLOT:
         yield from _apart(_reset(0, slot, recording.header.atr), _reset(0, slot, channel.atr))
     number = 0
@@ -85,18 +88,29 @@ def replay(recording: Recording, channel: Channel, slot: str = FIRST_SLOT) -> It
         if isinstance(event, Reset):
             for follower in followers:
                 follower.reset()
-            now = channel.reset()
-            yield from _apart(_reset(number, slot, event.atr), _reset(number, slot, now))
+            atr = channel.reset()
+            yield from _apart(_reset(number, slot, event.atr), _reset(number, slot, atr))
         elif isinstance(event, Exchanged) and _obstacle(event) is None:
-            then = event.exchange
-            answer = channel.transmit(then.command)
-            both = then, _like(then, answer)
-            yield from _apart(
-                *(
-                    _exchanged(number, slot, follower, exchange)
-                    for follower, exchange in zip(followers, both, strict=True)
-                )
-            )
+            now = _like(event.exchange, channel.transmit(event.exchange.command))
+            yield from _answered(number, slot, followers, masks, (event.exchange, now))
+
+
+def _answered(
+    number: int,
+    slot: str,
+    followers: tuple[Follower, Follower],
+    masks: tuple[Masking, Masking],
+    exchanges: tuple[Exchange, Exchange],
+) -> Iterator[Apart]:
+    then, now = (
+        Happened(number, slot, b"", b"", followed=follower.follow(mask.again(exchange)))
+        for follower, mask, exchange in zip(followers, masks, exchanges, strict=True)
+    )
+    found = tuple(differences(then, now))
+    if not found and then.hides and exchanges[0].answer != exchanges[1].answer:
+        found = (Difference("answer, what is masked", MASK, f"{MASK}, another"),)
+    if found:
+        yield Apart(then, now, found)
 
 
 def _like(then: Exchange, answer: bytes) -> Exchange:
@@ -110,10 +124,6 @@ def _like(then: Exchange, answer: bytes) -> Exchange:
 
 def _reset(number: int, slot: str, atr: bytes) -> Happened:
     return Happened(number, slot, b"", b"", atr)
-
-
-def _exchanged(number: int, slot: str, follower: Follower, exchange: Exchange) -> Happened:
-    return Happened(number, slot, b"", b"", followed=follower.follow(exchange))
 
 
 def _apart(then: Happened, now: Happened) -> Iterator[Apart]:
