@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 
 from apdu.wire.elements import BY_TAG
 from apdu.wire.hrss.spec import items
-from apdu.wire.pboc.commands import GET_DATA
 from host.cli.names import DIRECTORY_ENGLISH, directory_words, file_words, item_english
 from host.cli.shell.lines import BadLine
 from host.cli.shell.places import (
@@ -26,7 +25,6 @@ from host.cli.shell.table import COMMANDS, Command, Takes, command_called
 from host.cli.shell.talking import OFF, ON, STOP
 
 _QUOTES: Final = "'\""
-GET: Final = GET_DATA.name
 MOST_PATHS: Final = 200
 
 
@@ -59,13 +57,17 @@ def completion(session: Session, line: str) -> Completion:
     fitting: dict[str, Candidate] = {}
     for each in found:
         if each.word.lower().startswith(lower):
-            word = (
-                f"{quote or chr(39)}{each.word}{quote or chr(39)}"
-                if " " in each.word
-                else (f"{quote}{each.word}{quote}" if quote else each.word)
-            )
+            word = _quoted(each.word, quote)
             fitting.setdefault(word, Candidate(word, each.meaning))
     return Completion(typed, tuple(fitting.values()))
+
+
+def _quoted(word: str, quote: str) -> str:
+    """The word as it stands in a line: in quotes where it has blanks, or they were begun."""
+    if " " in word or quote:
+        quote = quote or '"'
+        return f"{quote}{word}{quote}"
+    return word
 
 
 def _split(line: str) -> tuple[list[str], str, str]:
@@ -105,10 +107,11 @@ def _behind(
     if len(plain) >= len(command.takes):
         yield from (Candidate(option) for option in command.options if option not in words)
         return
-    yield from _words(session, command.takes[len(plain)], plain, typed)
+    yield from _words(session, command, plain, typed)
 
 
-def _words(session: Session, takes: Takes, words: list[str], typed: str) -> Iterator[Candidate]:
+def _words(session: Session, command: Command, words: list[str], typed: str) -> Iterator[Candidate]:
+    takes = command.takes[len(words)]
     match takes:
         case Takes.PLACE | Takes.FILE:
             yield from _places(session, typed, takes is Takes.PLACE)
@@ -125,6 +128,8 @@ def _words(session: Session, takes: Takes, words: list[str], typed: str) -> Iter
             yield from _commands()
         case Takes.PATH:
             yield from _paths(typed.lstrip(_QUOTES))
+            if command.name == "record":
+                yield Candidate(STOP, "ends the recording")
         case Takes.PIN_NAME:
             yield from (Candidate(USER), Candidate(ADMIN))
         case Takes.INTERFACE:
@@ -199,7 +204,6 @@ def _tags() -> Iterator[Candidate]:
 
 def _paths(typed: str) -> Iterator[Candidate]:
     """Files of the machine."""
-    yield Candidate(STOP, "ends the recording")
     folder = Path(typed or ".") if typed.endswith("/") or not typed else Path(typed).parent
     try:
         found = sorted(folder.iterdir())[:MOST_PATHS]

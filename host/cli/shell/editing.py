@@ -58,7 +58,7 @@ def edit(session: Session, words: tuple[str, ...]) -> Report:
         f"  old  {'' if old is None else spaced(old)}  {before}",
         f"  new  {spaced(new)}  {_shown(content, item, new)}",
     )
-    if not (yes or session.user.sure("\n".join(lines) + "\nWrite it?")):
+    if not (yes or session.user.sure(lines, "Write it?")):
         raise BadLine("edit: nothing was written; --yes answers the question")
     try:
         session.hrss.write_item(file, item.tag, new)

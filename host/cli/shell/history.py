@@ -19,8 +19,8 @@ MOST: Final = 1000
 """Lines that are kept."""
 _FILE: Final = Path("sscard", "history")
 _LONGEST_KEPT: Final = 1000
-_NEVER: Final = frozenset({"set", "let"})
-"""They give names to values, which may be anything."""
+_NEVER: Final = frozenset({"set"})
+"""It gives names to values, which may be anything."""
 
 
 def history_file(environment: Mapping[str, str]) -> Path:

@@ -24,7 +24,11 @@ def keyboard(session: Session, history: History) -> tuple[Read, bool]:
 
 def _plain(history: History) -> Read:
     def read(prompt: str) -> str:
-        line = input(prompt)
+        try:
+            line = input(prompt)
+        except (EOFError, KeyboardInterrupt):
+            print()  # behind ^C or ^D
+            raise
         history.keep(line)
         return line
 
@@ -47,7 +51,13 @@ def _completing(session: Session, history: History) -> Read:
         def get_completions(self, document: Any, event: Any) -> Iterable[Any]:
             found = completion(session, document.text_before_cursor)
             for each in found.candidates:
-                yield Completion(each.word, -len(found.typed), display_meta=each.meaning)
+                more = "" if each.word.endswith("/") else " "
+                yield Completion(
+                    each.word + more,
+                    -len(found.typed),
+                    display=each.word,
+                    display_meta=each.meaning,
+                )
 
     class Kept(InMemoryHistory):  # type: ignore[misc,unused-ignore]
         """What was typed, in the shell's own history: a line with a secret is not even recalled."""

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Final, NamedTuple
 
 LONGEST: Final = 200_000
@@ -25,6 +26,8 @@ class Line(NamedTuple):
 
     number: int
     words: tuple[str, ...]
+    text: str = ""
+    """As it stands there."""
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -54,25 +57,35 @@ def filled(words: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...
     return tuple(_NAME.sub(value, word) for word in words)
 
 
-def script_lines(raw: bytes) -> list[Line]:
-    """The lines of a script that say something. BadLine names the one that is wrong."""
+def read_script(path: Path) -> bytes:
+    """A file, or as much of it as is too much. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def script_lines(raw: bytes, *, within: str = "") -> list[Line]:
+    """The lines of a script that say something. BadLine names the one that is wrong; `within`:
+    the script, where that must be said."""
     if len(raw) > MOST_BYTES:
-        raise BadLine(f"a script of {len(raw)} bytes, where {MOST_BYTES} are allowed")
+        raise BadLine(f"{within}more than {MOST_BYTES} bytes")
     found = []
     for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:
-            words = words_of(line.decode())
+            text = line.decode().strip()
+            words = words_of(text)
         except UnicodeDecodeError:
-            raise BadLine(f"line {number}: not UTF-8") from None
+            raise BadLine(f"{within}line {number}: not UTF-8") from None
         except BadLine as error:
-            raise BadLine(f"line {number}: {error}") from None
+            raise BadLine(f"{within}line {number}: {error}") from None
         if words:
-            found.append(Line(number, words))
+            found.append(Line(number, words, text))
     return found
 
 
 def nearest(word: str, among: Iterable[str]) -> str:
     """A hint at the name that was probably meant, to be put behind a sentence; or nothing."""
     by_lower = {each.lower(): each for each in among}
-    close = get_close_matches(word.lower()[:64], by_lower, n=1, cutoff=0.5)
+    typed = word.lower()[:64]
+    close = get_close_matches(typed, by_lower, n=3, cutoff=0.5)
+    close.sort(key=lambda each: each[:1] != typed[:1])  # the first letter is rarely the wrong one
     return f"; did you mean `{by_lower[close[0]]}`?" if close else ""

@@ -50,12 +50,14 @@ def expect(session: Session, words: tuple[str, ...]) -> Report:
 def _value(session: Session, name: str, value: str) -> None:
     """Hold a decoded value to what it should be."""
     lower = name.lower()
-    named = [
-        item.value or ""
+    found = [
+        item
         for item in session.items
         if lower in (item.english.lower(), item.tag.lower()) or name == item.chinese
     ]
-    if value not in named:
+    named = [item.value or "" for item in found]
+    meant = [f"{item.value} {item.meaning}" for item in found if item.meaning]
+    if value not in (*named, *meant):
         came = " and ".join(named) if named else "no such value"
         raise Unexpected(f"{name} {value or '(empty)'}", came or "(empty)")
 

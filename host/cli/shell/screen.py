@@ -33,8 +33,9 @@ class Screen:
     def greet(self, session: Session, completes: bool) -> None:
         """The first lines: which card it is, and how to go on."""
         self._line(Text(f"ATR {spaced(session.cable.atr)}", "dim"))
-        keys = "Tab completes, " if completes else "(no completion: pip install 'sscard[shell]') "
-        self._line(Text(f"`help` lists the commands; {keys}Ctrl-D leaves. Try: select HRSS"))
+        self._line(Text("`help` lists the commands, Ctrl-D leaves. Begin with `select HRSS`."))
+        if not completes:
+            self.note("Tab completes once prompt_toolkit is there: pip install 'sscard[shell]'")
 
     def exchange(self, told: Explanation) -> None:
         """An exchange in hex and in words."""

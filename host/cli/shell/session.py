@@ -7,10 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from apdu.command import decode
+from apdu.errors import FormatError
 from apdu.sw import SW
 from apdu.trace import Exchange
 from apdu.wire.hrss.spec import DfSpec, EfSpec
 from apdu.wire.hrss.ssse import ISSUER, IssuerData
+from apdu.wire.iso7816 import SELECT, By
 from host.card import Card
 from host.cli.explain import Explainer
 from host.cli.explanation import Explanation
@@ -26,6 +29,8 @@ from host.terminal.authentication import identity_of
 
 _IDENTIFICATION, _VERSION = 1, 3
 """Records of EF05: what keys are diversified by, and of which generation the card is."""
+_DONE = (0x61, 0x62, 0x90)
+"""First bytes of the status words of what was selected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,8 @@ class User:
 
     secret: Callable[[str], str]
     """Asks for a PIN without showing it; raises UsageError when nothing is typed."""
-    sure: Callable[[str], bool]
-    """Asks a question; False where nobody can be asked."""
+    sure: Callable[[tuple[str, ...], str], bool]
+    """Shows lines and asks a question; False where nobody can be asked."""
 
 
 @dataclass
@@ -86,6 +91,8 @@ class Session:
 
     def _was_reset(self) -> None:
         self.explainer.reset()
+        self.gone = False
+        """Whether the card went away, and was not taken up again."""
         self.stranger = b""
         """The name of the application that is selected, if it is none that is known here."""
         self.identity: CardIdentity | None = None
@@ -95,8 +102,16 @@ class Session:
     def _heard(self, exchange: Exchange, answer: Answer) -> None:
         told = self.explainer.explain(exchange)
         self.exchanges.append(told)
+        self._follow(exchange)
         if not self._aside:
             self.answer, self.last = answer, told
+
+    def _follow(self, exchange: Exchange) -> None:
+        """Keep the name of an application that was selected and is not known here."""
+        by_name = exchange.command[1:3] == bytes((SELECT.ins, By.NAME))
+        if by_name and exchange.answer[-2] in _DONE:
+            with suppress(FormatError):
+                self.stranger = decode(exchange.command)[3]
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -120,6 +135,8 @@ class Session:
     @property
     def place(self) -> str:
         """3F00/SSSE/EF05."""
+        if self.gone:
+            return "no card"
         generation = self.explainer.generation
         return path_words(self.directory, self.file, generation, self.stranger)
 
@@ -152,8 +169,6 @@ class Session:
 
 
 def _identity(code: bytes, version: bytes, atr: bytes) -> CardIdentity | None:
-    from apdu.errors import FormatError
-
     with suppress(FormatError):
         return identity_of(
             IssuerData.parse_field("identification", code),

@@ -10,10 +10,13 @@ from typing import Final
 import click
 
 from apdu.errors import FormatError
+from apdu.secret import MASK
+from card_os.image import ImageError
 from host.cli.refusals import BAD_INPUT, DONE, REFUSED
 from host.cli.shell import reading
 from host.cli.shell import screen as screens
-from host.cli.shell.lines import BadLine, Line, filled, script_lines, words_of
+from host.cli.shell.history import may_be_kept
+from host.cli.shell.lines import BadLine, Line, filled, read_script, script_lines, words_of
 from host.cli.shell.naming import Unexpected
 from host.cli.shell.report import NOTHING, Report
 from host.cli.shell.screen import Screen
@@ -21,11 +24,11 @@ from host.cli.shell.session import Session
 from host.cli.shell.table import COMMANDS, Command, check, command_called
 from host.cli.shell.talking import Recording
 from host.cli.text import visible
-from host.faults import CardFault, CardGone, CardRefused
+from host.faults import CardFault, CardGone, CardRefused, CardReset
 
 DEEPEST: Final = 8
 """Scripts within scripts."""
-_TROUBLES = (CardFault, FormatError, BadLine, Unexpected, click.ClickException, OSError)
+_TROUBLES = (CardFault, FormatError, ImageError, BadLine, Unexpected, click.ClickException, OSError)
 _EXPECT: Final = "expect"
 
 
@@ -43,6 +46,8 @@ class Shell:
         self.status = DONE
         self._recording = Recording()
         self._depth = 0
+        self._within = ""
+        """The script within the script whose lines are done, as trouble names it."""
 
     def close(self) -> None:
         self._recording.close()
@@ -65,8 +70,8 @@ class Shell:
                 self.do(text)
             except Quit:
                 return
-            except KeyboardInterrupt:
-                self.screen.note("interrupted")
+            except (KeyboardInterrupt, click.Abort):
+                self.screen.note("broken off")
 
     def do(self, text: str) -> None:
         """Do one line. Trouble is said, not raised."""
@@ -88,9 +93,10 @@ class Shell:
             try:
                 check(line.words)
             except BadLine as error:
-                raise BadLine(f"line {line.number}: {error}") from None
+                raise BadLine(f"{self._within}line {line.number}: {error}") from None
         for line, following in zip(lines, [*lines[1:], None], strict=True):
             judged = following is not None and command_called(following.words[0]).name == _EXPECT
+            self._echo(line)
             try:
                 well = self._one(line.words, line.number, judged=judged)
             except Quit:
@@ -98,6 +104,13 @@ class Shell:
             if not well and not keep_going:
                 break
         return self.status
+
+    def _echo(self, line: Line) -> None:
+        """The line before what comes of it; without what may be a secret."""
+        if self.session.settings.as_json:
+            return
+        text = line.text if may_be_kept(line.text) else f"{line.words[0]} {MASK}"
+        self.screen.note(f"{self.session.place}> {text}")
 
     # A line
 
@@ -146,13 +159,14 @@ class Shell:
     def _run_file(self, name: str) -> Report:
         if self._depth == DEEPEST:
             raise BadLine(f"run: scripts within scripts, more than {DEEPEST} deep")
-        lines = script_lines(Path(name).read_bytes())
         before, self.status = self.status, DONE
+        within, self._within = self._within, f"{name}, "
         self._depth += 1
         try:
-            status = self.script(lines)
+            status = self.script(script_lines(read_script(Path(name)), within=self._within))
         finally:
             self._depth -= 1
+            self._within = within
             self.status = max(before, self.status)
         if status != DONE:
             raise BrokeOff(status)
@@ -195,13 +209,14 @@ class Shell:
         if isinstance(error, CardRefused | Unexpected):
             why = session.why
         if isinstance(error, CardGone):
+            session.gone = not isinstance(error, CardReset)
             hint = "`reset` takes the card up again"
         if session.settings.as_json:
             answer = session.answer if session.exchanges or verb == _EXPECT else None
             reason = session.reasons.as_json() if why and session.reasons else None
             screens.say(screens.trouble_as_json(verb, error, answer, number, reason))
             return
-        where = "" if number is None else f"line {number}: "
+        where = "" if number is None else f"{self._within}line {number}: "
         self.screen.trouble(f"{where}{_sentence(error)}", why and f"because: {why}", hint)
 
     def _show_exchanges(self) -> None:

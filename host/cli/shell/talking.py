@@ -9,21 +9,25 @@ from pathlib import Path
 from typing import Final
 
 from apdu.atr import Interface
+from apdu.command import CommandAPDU
 from host.cli.explanation import Explanation
 from host.cli.reset_words import reset_words
 from host.cli.shell.lines import BadLine
 from host.cli.shell.report import Report
 from host.cli.shell.session import Session
 from host.cli.text import packed, spaced
-from host.cli.typed import converse, typed_apdus
+from host.cli.typed import converse, typed_bytes
 
 ON, OFF = "on", "off"
 
 
 def apdu(session: Session, words: tuple[str, ...]) -> Report:
     """One command as it is typed; the digits may stand in several words."""
-    command = _typed(words, whole=session.settings.auto)
-    exchange = next(iter(converse(session.cable, [command], follow=session.settings.auto)))
+    follow = session.settings.auto
+    command = typed_bytes(" ".join(words), "apdu")
+    if follow:
+        CommandAPDU.parse(command)  # whose lengths must make sense then
+    (exchange,) = converse(session.cable, [command], follow=follow)
     hidden = bool(exchange.hidden_answer)
     data = None if hidden else exchange.answer[:-2]
     sw = int.from_bytes(exchange.answer[-2:])
@@ -31,13 +35,6 @@ def apdu(session: Session, words: tuple[str, ...]) -> Report:
         session.answer = type(session.answer)(data, sw)
     items = session.last.got if session.last is not None else ()
     return Report(items=items, raw=data, remark="a secret answer, not shown" if hidden else "")
-
-
-def _typed(words: tuple[str, ...], *, whole: bool) -> bytes:
-    import io
-
-    (command,) = typed_apdus([" ".join(words)], io.BytesIO(), whole=whole)
-    return command
 
 
 def reset(session: Session, words: tuple[str, ...]) -> Report:

@@ -72,8 +72,12 @@ def _session(where: Where, stack: ExitStack, script: str) -> Session:
             raise click.UsageError(f"{words}: standard input is the script; use a file for it.")
         return needed_secret(words)
 
-    def sure(question: str) -> bool:
-        return at_a_terminal() and script != _HERE and click.confirm(question, err=True)
+    def sure(lines: tuple[str, ...], question: str) -> bool:
+        if script == _HERE or not at_a_terminal():
+            return False
+        for line in lines:
+            click.echo(line, err=True)
+        return click.confirm(question, err=True)
 
     around = stack.enter_context(recorded(where.record, where.with_secrets))
     session = Session(opener, User(secret, sure), reasons)
@@ -85,15 +89,12 @@ def _session(where: Where, stack: ExitStack, script: str) -> Session:
 
 
 def _lines(script: str) -> list[Line]:
-    from host.cli.shell.lines import MOST_BYTES, BadLine, script_lines
+    from host.cli.shell.lines import MOST_BYTES, BadLine, read_script, script_lines
 
     try:
-        if script == _HERE:
-            raw = sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin is not None else b""
-        else:
-            with Path(script).open("rb") as file:
-                raw = file.read(MOST_BYTES + 1)
-        return script_lines(raw)
+        if script != _HERE:
+            return script_lines(read_script(Path(script)))
+        return script_lines(sys.stdin.buffer.read(MOST_BYTES + 1) if sys.stdin is not None else b"")
     except BadLine as error:
         raise click.UsageError(f"{_named(script)}: {error}.") from None
     except OSError as error:

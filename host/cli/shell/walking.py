@@ -37,10 +37,12 @@ from host.cli.payment_elements import payment_objects
 from host.cli.shell.places import Step, children_of, file_word, in_hrss, steps
 from host.cli.shell.report import Report
 from host.cli.shell.session import Session
+from host.clients.hrss import MAX_RECORDS
 from host.faults import CardMisspoke, CardRefused, NotFound
 
 BY_IDENTIFIER: Final = (PKI, CERTIFICATES, PSAM, PSAM_MF)
 """Directories whose files are selected by identifier: 0012 and the like are no short ones."""
+OPEN, NOT_THERE = "open", "not there"
 _LAST_SFI: Final = 30
 _ABSENT: Final = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND})
 _KINDS: Final = {
@@ -78,9 +80,7 @@ def place_sentence(session: Session) -> str:
 def take(session: Session, step: Step) -> Reply:
     """One step. Raises what the card says."""
     if step.name is not None:
-        reply = _by_name(session, step.name)
-        session.stranger = step.name
-        return reply
+        return _by_name(session, step.name)
     if step.directory is not None:
         return enter(session, step.directory)
     fid = step.fid if step.file is None else step.file.fid
@@ -89,7 +89,6 @@ def take(session: Session, step: Step) -> Reply:
 
 def enter(session: Session, directory: DfSpec) -> Reply:
     """Select a directory, from wherever one is, by way of its application."""
-    session.stranger = b""
     if directory in (MF, PSAM_MF):
         return _by_id(session, directory.fid)
     if directory is CERTIFICATES and session.directory not in (PKI, CERTIFICATES):
@@ -152,15 +151,11 @@ def asked(session: Session, file: EfSpec) -> str:
     try:
         with session.aside():
             _first(session, file)
-    except NotFound as refusal:
-        return "empty" if refusal.sw == SW.RECORD_NOT_FOUND else "not there"
     except CardRefused as refusal:
-        if refusal.sw == SW.SECURITY_NOT_SATISFIED:
-            return "closed (6982)"
-        return f"{refusal.sw:04X} {sentence(refusal.sw)}"
+        return refused_words(refusal)
     except CardMisspoke as fault:
         return str(fault)
-    return "open"
+    return OPEN
 
 
 def _first(session: Session, file: EfSpec) -> None:
@@ -192,23 +187,37 @@ def _scanned(session: Session) -> Report:
     """The files of an application that only the card knows: which short identifiers answer."""
     rows, told = [("file", "records", "the card says")], []
     for sfi in range(1, _LAST_SFI + 1):
-        number, says = 0, ""
         with session.aside():
-            while not says:
-                try:
-                    session.card.ask(READ_RECORD, RecordRef(number + 1, sfi), None)
-                    number += 1
-                except CardRefused as refusal:
-                    says = f"{refusal.sw:04X} {sentence(refusal.sw)}"
-                    absent = refusal.sw in _ABSENT
-                if number == 0xFF:
-                    break
-        if number or not absent:
-            rows.append((f"SFI {sfi}", str(number), "open" if absent else says))
-            told.append({"sfi": sfi, "records": number, "card": rows[-1][-1]})
+            number, says = _records(session, sfi)
+        if says != NOT_THERE:
+            rows.append((f"SFI {sfi}", str(number), says))
+            told.append({"sfi": sfi, "records": number, "card": says})
     if not told:
         return Report(("no file here answers",), told={"files": told})
     return Report(rows=tuple(rows), told={"files": told})
+
+
+def _records(session: Session, sfi: int) -> tuple[int, str]:
+    """How many records a file has that can be read, and what the card says of it."""
+    for number in range(1, MAX_RECORDS + 1):
+        try:
+            session.card.ask(READ_RECORD, RecordRef(number, sfi), None)
+        except CardRefused as refusal:
+            if number > 1 and refusal.sw in _ABSENT:
+                return number - 1, OPEN
+            return number - 1, refused_words(refusal)
+    return MAX_RECORDS, OPEN
+
+
+def refused_words(refusal: CardRefused) -> str:
+    """What a refusal says of the file that was asked for."""
+    if refusal.sw == SW.FILE_NOT_FOUND:
+        return NOT_THERE
+    if refusal.sw == SW.RECORD_NOT_FOUND:
+        return "empty"
+    if refusal.sw == SW.SECURITY_NOT_SATISFIED:
+        return "closed (6982)"
+    return f"{refusal.sw:04X} {sentence(refusal.sw)}"
 
 
 def tree(session: Session, words: tuple[str, ...]) -> Report:
@@ -239,9 +248,9 @@ def _branch(session: Session, directory: DfSpec, depth: int) -> Iterator[tuple[s
     words = directory_words(directory).removeprefix(directory.label).strip()
     try:
         reply = enter(session, directory)
-        says = "open" if reply.sw == SW.OK else f"{reply.sw:04X} {sentence(reply.sw)}"
+        says = OPEN if reply.sw == SW.OK else f"{reply.sw:04X} {sentence(reply.sw)}"
     except NotFound:
-        yield f"{indent}{label}", words, "not there"
+        yield f"{indent}{label}", words, NOT_THERE
         return
     except (CardRefused, CardMisspoke) as refusal:
         yield f"{indent}{label}", words, str(refusal)
