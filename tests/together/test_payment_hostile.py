@@ -79,14 +79,14 @@ class Liar(MemoryChannel):
     def __init__(self, market: Market, where: Interface, begins: str, lie: Lie) -> None:
         super().__init__(market.chip, where)
         self.begins, self.lie, self.lies = bytes.fromhex(begins), lie, True
-        self.told = 0
+        self.altered = 0
 
     def _exchange(self, command: bytes) -> bytes:
         answer = super()._exchange(command)
         if not self.lies or not command.startswith(self.begins) or answer[-2:] != b"\x90\x00":
             return answer
         found = self.lie(answer[:-2])
-        self.told += found != answer[:-2]
+        self.altered += found != answer[:-2]
         return found + b"\x90\x00"
 
 
@@ -227,7 +227,7 @@ def test_a_lie_is_declined_and_the_next_transaction_is_as_good_as_any(
 
     result = paid(market, card, issuer=None if case.offline else market.line)
 
-    assert channel.told
+    assert channel.altered
     assert case.outcome is result.outcome
     assert case.fault is (None if result.fault is None else type(result.fault))
     assert case.bit & result.tvr == case.bit
@@ -272,7 +272,7 @@ def test_a_tap_in_which_somebody_lies_is_not_approved_and_the_next_one_is(
     channel = Liar(market, Interface.CONTACTLESS, *TAP_LIES[name])
     card = Card(channel)
     result = paid(market, card, TAP)
-    assert channel.told
+    assert channel.altered
     assert not result.approved
     lost = 20_000 - market.cash()
     assert lost in ((700,) if result.doubt else (0,))
