@@ -36,7 +36,17 @@ def test_every_failure_is_its_kind_of_fault_in_words(service: Service, name: str
         service.fails["SCardTransmit"] = ERRORS[name]
         with pytest.raises(CardGone) as caught:
             channel.transmit(ASK)
+    if name == "SCARD_E_PROTO_MISMATCH":  # of a card that had agreed on one
+        name = "SCARD_W_RESET_CARD"
+        kind, sentence = REASONS[name]
     assert (kind, f"ACME One: {sentence} ({name})") == (type(caught.value), str(caught.value))
+
+
+def test_a_card_without_the_protocol_asked_for_is_told(service: Service) -> None:
+    service.fails["SCardConnect"] = ERRORS["SCARD_E_PROTO_MISMATCH"]
+    with pytest.raises(CardGone, match="does not speak the protocol asked for") as caught:
+        PcscChannel.open("one")
+    assert not isinstance(caught.value, CardReset)
 
 
 def test_a_failure_without_words_is_told_as_a_number(service: Service) -> None:

@@ -191,6 +191,14 @@ def test_a_command_waits_for_the_transaction_of_another_channel(
         assert [ASK, ASK, ASK + b"\x01"] == service.sent
 
 
+def test_a_reader_without_a_card_is_told_at_once(service: Service) -> None:
+    with PcscChannel.open("one") as mine, mine.transaction():
+        service.remove()
+        service.fails["SCardConnect"] = ERRORS["SCARD_E_NO_SMARTCARD"]
+        with pytest.raises(CardGone, match="no card in the reader"):
+            PcscChannel.open("one")
+
+
 def test_channels_have_their_transactions_in_turn(service: Service, place: Path) -> None:
     def once() -> None:
         with other.transaction():

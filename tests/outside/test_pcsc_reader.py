@@ -353,13 +353,15 @@ def test_pulling_the_card_while_it_works_is_told(insert: Insert) -> None:
         channel.transmit(ASK)
 
 
-def test_pulling_the_card_in_a_transaction_does_not_lock_the_reader(insert: Insert) -> None:
+def test_pulling_the_card_in_a_transaction_does_not_lock_the_reader(
+    pcscd: Pcscd, insert: Insert
+) -> None:
     first = insert(Toy())
     with opened() as channel:
         with channel.transaction():
             channel.transmit(SELECT)
             first.pull()
-            until("the card is missed", lambda: is_empty(HERE))
+            until("the card is missed", lambda: not pcscd.atr())
             with pytest.raises(CardGone):
                 channel.transmit(ASK)
         insert(Toy())

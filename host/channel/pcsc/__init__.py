@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from enum import IntFlag
 from typing import Any, Final, Self
 from weakref import finalize
@@ -85,8 +85,8 @@ class PcscChannel(Channel):
         def connect() -> None:
             context.reader = _the_one(context.readers(), name_part)
             context.turns = Turns(context.reader)
-            with self._turn():
-                whom = context.id, context.reader
+            whom = context.id, context.reader
+            with self._turn() if context.has_card() else nullcontext():
                 context.card, _ = context.call("SCardConnect", *whom, *self._how)
                 self._learn()
 

@@ -138,6 +138,8 @@ class Context:
 
     def refuse(self, function: str, code: int) -> NoReturn:
         """Raise what a code means."""
+        if (function, code) == ("SCardTransmit", self.scard.SCARD_E_PROTO_MISMATCH):
+            code = self.scard.SCARD_W_RESET_CARD  # no protocol yet: others reset it just now
         for name, (fault, sentence) in REASONS.items():
             if code == getattr(self.scard, name, None):
                 raise fault(f"{self.reader}: {sentence} ({name})")
@@ -149,6 +151,12 @@ class Context:
             (self.id,) = self.call("SCardEstablishContext", self.scard.SCARD_SCOPE_USER)
         (names,) = self.call("SCardListReaders", self.id, [])
         return list(names)
+
+    def has_card(self) -> bool:
+        """Whether there is a card in the reader, as far as that can be known; connecting tells."""
+        unaware = self.scard.SCARD_STATE_UNAWARE
+        code, states = self.scard.SCardGetStatusChange(self.id, 0, [(self.reader, unaware)])
+        return code != 0 or bool(states[0][1] & self.scard.SCARD_STATE_PRESENT)
 
     def _release(self) -> None:
         if self.card is not None:
