@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from secrets import token_bytes
-from types import TracebackType
 from typing import Self
 
 from card_os.chip import Chip
@@ -44,14 +43,3 @@ class OpenImage:
     def close(self) -> None:
         """Seal the image and let go of it."""
         self.flash.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

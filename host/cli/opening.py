@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -207,7 +207,7 @@ def _image(where: Where, path: Path, contactless: bool) -> Iterator[Channel]:
     from host.channel.memory import MemoryChannel
     from host.cli.images import OpenImage
 
-    with OpenImage.at(path) as image:
+    with closing(OpenImage.at(path)) as image:
         interface = Interface.CONTACTLESS if contactless else Interface.CONTACT
         explaining = where.explaining
         chip = image.chip
