@@ -64,6 +64,8 @@ class CardReset(CardGone):
     """
 
     kept: bool = False
+    off: bool = False
+    """Whether it was powered off, and has no power still."""
 
 
 class CardBusy(CardGone):

@@ -125,6 +125,16 @@ def test_a_card_that_another_program_reset_is_taken_up_as_it_is_and_a_second_cal
             assert [LEAVE, ANEW, ANEW] == ways(service)
 
 
+def test_a_card_that_another_program_switched_off_is_reset_to_have_power(service: Service) -> None:
+    with PcscChannel.open("one") as channel:
+        service.fails = {"SCardTransmit": ERRORS["SCARD_W_UNPOWERED_CARD"]}
+        with pytest.raises(CardReset) as caught:
+            channel.transmit(ASK)
+        assert caught.value.off
+        channel.reset()
+        assert [ANEW] == ways(service)
+
+
 @pytest.mark.parametrize("told", [False, True])
 @pytest.mark.parametrize("function", ["SCardReconnect", "SCardStatus"])
 @pytest.mark.parametrize("times", [1, 2, 3])

@@ -80,7 +80,7 @@ class PcscChannel(Channel):
         self._how = (share, int(protocol))
         self._depth = 0
         self._lost = False
-        """Whether another program has reset the card, and nobody has taken it up since."""
+        """Whether another program has reset the card, and it was not taken up since."""
 
         def connect() -> None:
             context.reader = _the_one(context.readers(), name_part)
@@ -181,8 +181,8 @@ class PcscChannel(Channel):
     def _call(self, function: str, *arguments: object) -> list[Any]:
         try:
             return self._context.call(function, self._context.card, *arguments)
-        except CardReset:
-            self._lost = True
+        except CardReset as lost:
+            self._lost = not lost.off
             raise
 
     def _taken_up(self, way: int) -> bytes:

@@ -142,7 +142,10 @@ class Context:
             code = self.scard.SCARD_W_RESET_CARD  # no protocol yet: others reset it just now
         for name, (fault, sentence) in REASONS.items():
             if code == getattr(self.scard, name, None):
-                raise fault(f"{self.reader}: {sentence} ({name})")
+                error = fault(f"{self.reader}: {sentence} ({name})")
+                if isinstance(error, CardReset):
+                    error.off = name == "SCARD_W_UNPOWERED_CARD"
+                raise error
         raise CardGone(f"{self.reader}: {function} failed with {code & 0xFFFF_FFFF:08X}")
 
     def readers(self) -> list[str]:
