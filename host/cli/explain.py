@@ -147,7 +147,7 @@ class Explainer:
             if payment is not None:
                 return payment
         if form in _RECORDS:
-            file = self._target(params.sfi)
+            file = self._used(params.sfi, good)
             if good:
                 self._learn(file, data + reply)
             return Told(
@@ -156,7 +156,7 @@ class Explainer:
                 record_contents(file, reply),
             )
         if form in _BINARY:
-            file = self._target(params.sfi)
+            file = self._used(params.sfi, good)
             got = () if params.offset else file_told(file, reply)
             return Told(f"{target_words(params.sfi, file)} from offset {params.offset}", (), got)
         if form in MEDICAL_FORMS:
@@ -246,6 +246,13 @@ class Explainer:
         if not sfi:
             return self._file
         return next((file for file in self._directory.files if file.sfi == sfi), None)
+
+    def _used(self, sfi: int, good: bool) -> EfSpec | None:
+        """As `_target`; a file that was used by its SFI is the current one (ISO 7816-4 7.1.2)."""
+        file = self._target(sfi)
+        if sfi and good:
+            self._file = file
+        return file
 
     def _create(self, data: bytes, good: bool) -> Made | None:
         try:

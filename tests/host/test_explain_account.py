@@ -293,11 +293,18 @@ def test_a_generation_that_there_is_not_changes_nothing(version: str) -> None:
 def test_the_current_file_stays_the_current_file_when_the_generation_is_learned() -> None:
     said = explained(
         SELECT_SSSE,
-        ("00A4000002EF06", "9000"),
-        ("00B2032C00", "0304312E30009000"),
+        ("00A4000002EF05", "9000"),
+        ("00B2030400", "0304312E30009000"),
         ("00B2010400", "6A83"),
     )
-    assert "EF06" in said.meaning
+    assert "EF05" in said.meaning
+
+
+def test_a_file_that_was_used_by_its_short_identifier_is_the_current_one() -> None:
+    before = SELECT_SSSE, ("00A4000002EF06", "9000")
+    for answer, current in (("0304322E30309000", "EF05"), ("6982", "EF06")):
+        said = explained(*before, ("00B2032C00", answer), ("00B2010400", "6A83"))
+        assert current in said.meaning
 
 
 # Blocking, and proofs

@@ -166,7 +166,8 @@ def _places(session: Session, typed: str, wherever: bool) -> Iterator[Candidate]
     for alias, known in ALIASES.items():
         yield Candidate(alias, directory_words(known))
     for known in directories(generation):
-        yield Candidate(known.label, DIRECTORY_ENGLISH.get(known.label, ""))
+        for name in (known.label, known.chinese):
+            yield Candidate(name, DIRECTORY_ENGLISH.get(known.label, ""))
     for known in directories(generation):
         if known.name.isascii() and known.name.decode("ascii").isprintable():
             yield Candidate(known.name.decode("ascii"), directory_words(known))

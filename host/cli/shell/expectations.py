@@ -74,7 +74,7 @@ def expectation(words: Sequence[str]) -> Expectation:
         if not statuses:
             raise BadLine("expect: a status word such as 9000 or 63Cx, or `data` and a pattern")
         return Expectation(statuses)
-    return Expectation(statuses, *_data("".join(words[at + 1 :])))
+    return Expectation(statuses, *_data("".join("".join(words[at + 1 :]).split())))
 
 
 def _statuses(text: str) -> tuple[str, ...]:

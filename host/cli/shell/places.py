@@ -188,4 +188,4 @@ def place_words(current: DfSpec, generation: Generation) -> Iterator[str]:
         yield from (directory.label, directory.chinese)
     yield from ALIASES
     for directory in directories(generation):
-        yield directory.label
+        yield from (directory.label, directory.chinese)

@@ -43,6 +43,7 @@ def verify(session: Session, words: tuple[str, ...]) -> Report:
     if session.directory is BANK:
         _no_words(words)
         block = build_iso_2(session.user.secret("PIN of the card 脱机密码"))
+        session.hint = "it is due within a payment, behind GET PROCESSING OPTIONS"
         PbocClient(session.card).verify(block)
         return Report(("the PIN is proven",))
     if session.directory in (PKI, CERTIFICATES):

@@ -118,7 +118,7 @@ def _by_id(session: Session, fid: int) -> Reply:
 
 def ls(session: Session, words: tuple[str, ...]) -> Report:
     """The files here by the specification, and what the card says of each."""
-    directory = session.directory
+    directory, before = session.directory, session.file
     if directory in PAYMENT or not directory.fid:
         return _scanned(session)
     rows, told = [("file", "", "", "read", "update", "the card says")], []
@@ -138,12 +138,17 @@ def ls(session: Session, words: tuple[str, ...]) -> Report:
                 "card": says,
             }
         )
-    below = [directory_words(each) for each in children_of(directory, session.explainer.generation)]
-    again(session)
-    said = (*(() if directory.files else ("no files here",)), *(f"{each}/" for each in below))
-    return Report(
-        said, rows=tuple(rows if directory.files else ()), told={"files": told, "below": below}
-    )
+    below = children_of(directory, session.explainer.generation)
+    rows += [(f"{each.label}/", _without_label(each), "", "", "", "") for each in below]
+    again(session, before)
+    labels = [each.label for each in below]
+    if len(rows) == 1:
+        return Report(("no files here",), told={"files": told, "below": labels})
+    return Report(rows=tuple(rows), told={"files": told, "below": labels})
+
+
+def _without_label(directory: DfSpec) -> str:
+    return directory_words(directory).removeprefix(directory.label).strip()
 
 
 def asked(session: Session, file: EfSpec) -> str:
@@ -168,11 +173,12 @@ def _first(session: Session, file: EfSpec) -> None:
         session.card.ask(READ_RECORD, RecordRef(1, file.sfi), None)
 
 
-def again(session: Session) -> None:
-    """Make the current file current again, which other files were after it, or none."""
-    if session.directory in BY_IDENTIFIER and session.file is not None:
+def again(session: Session, file: EfSpec | None) -> None:
+    """Make a file current again, after which others were. Where none was, the last one stays: to
+    select the directory anew could cost what was proven in it."""
+    if file is not None and session.file is not file:
         with session.aside(), suppress(CardRefused):
-            _by_id(session, session.directory.fid)
+            _by_id(session, file.fid)
 
 
 def _size(file: EfSpec) -> str:
@@ -235,8 +241,7 @@ def tree(session: Session, words: tuple[str, ...]) -> Report:
                 enter(session, where)
             elif stranger:
                 take(session, Step(name=stranger))
-            if file is not None:
-                _by_id(session, file.fid)
+            again(session, file)
     told = [dict(zip(("place", "name", "card"), row, strict=True)) for row in rows[1:]]
     remark = "what was proven before is forgotten: the applications were selected one by one"
     return Report(rows=tuple(rows), told={"tree": told}, remark=remark)
@@ -245,7 +250,7 @@ def tree(session: Session, words: tuple[str, ...]) -> Report:
 def _branch(session: Session, directory: DfSpec, depth: int) -> Iterator[tuple[str, ...]]:
     indent = "  " * depth
     label = "3F00" if directory in (MF, PSAM_MF) else directory.label
-    words = directory_words(directory).removeprefix(directory.label).strip()
+    words = _without_label(directory)
     try:
         reply = enter(session, directory)
         says = OPEN if reply.sw == SW.OK else f"{reply.sw:04X} {sentence(reply.sw)}"
