@@ -140,6 +140,24 @@ def test_what_the_writer_masked_beyond_the_rule_stays_masked() -> None:
     assert "•• •• 90 00" == event.exchange.answer_text
 
 
+def test_masks_of_writer_and_reader_are_joined() -> None:
+    """The writer masked a PIN and Le, the reader knows of the PIN; and the other way round."""
+    for written, shown in (
+        ("0020000003••••••••", "00 20 00 00 03 •• •• •• ••"),
+        ("002000000311••3300", "00 20 00 00 03 •• •• •• 00"),
+    ):
+        _, (event,), _ = read((HEAD + EXCHANGE.replace("00B2012D00", written)).encode())
+        assert isinstance(event, Exchanged)
+        assert shown == event.exchange.command_text
+
+
+def test_a_pin_in_a_recording_that_says_it_is_masked_is_masked_even_if_it_is_asked_for() -> None:
+    line = EXCHANGE.replace("00B2012D00", "0020000003123456")
+    _, (event,), _ = read((HEAD + line).encode(), keep=True)
+    assert isinstance(event, Exchanged)
+    assert "00 20 00 00 03 •• •• ••" == event.exchange.command_text
+
+
 def test_the_answer_that_a_get_response_fetches_is_masked_by_whoever_reads() -> None:
     lines = "".join(
         f'{{"event":"exchange","at":{at},"slot":"{slot}","command":"{command}","answer":"{answer}"}}\n'

@@ -74,6 +74,12 @@ def test_a_changed_event_is_paired_with_the_one_in_its_place() -> None:
     assert list(zip(left, right, strict=True)) == list(align(left, right))
 
 
+def test_events_of_one_kin_belong_together_though_nothing_is_the_same() -> None:
+    left = [Item(1, 1), Item(2, 1)]
+    right = [Item(9), Item(1, 2), Item(2, 2)]
+    assert [(None, right[0]), (left[0], right[1]), (left[1], right[2])] == list(align(left, right))
+
+
 def test_long_recordings_are_not_held() -> None:
     """Two that never end are aligned as far as they are asked for."""
     left: Iterator[Item] = (Item(at % 3) for at in count())
@@ -198,6 +204,13 @@ def test_the_same_at_another_slot_is_something_else() -> None:
     assert [] == apart(mixed, list(mixed))
 
 
+def test_what_is_said_to_a_psam_is_told_as_that() -> None:
+    select = exchanged(bytes.fromhex("00A40000023F00"))
+    (found,) = apart([replace(select, slot="psam-430000")], [])
+    assert ("psam-430000", "SELECT") == (found.as_json()["slot"], found.as_json()["name"])
+    assert "PSAM MF" in str(found.as_json()["meaning"])
+
+
 def test_what_is_masked_is_not_compared() -> None:
     first, second = exchanged(VERIFY), exchanged(VERIFY[:5] + b"\x99\x99\x99")
     assert [] == apart([first], [second])
@@ -205,6 +218,7 @@ def test_what_is_masked_is_not_compared() -> None:
     masked = exchanged(decipher, b"\x01" * 8 + OK)
     kept = Exchanged(0.0, Exchange(decipher, b"\x02" * 8 + OK))
     assert [] == apart([masked], [kept])
+    assert [] == apart([kept], [masked])
     longer = exchanged(decipher, b"\x01" * 9 + OK)
     assert [("answer, its length", "8 bytes", "9 bytes")] == told(apart([masked], [longer]))
 

@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tracemalloc
 from errno import ENOSPC
 from pathlib import Path
 
@@ -188,9 +189,11 @@ def test_a_full_disk_ends_the_recording_and_not_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[bytes] = []
+    refused: list[int] = []
 
     def write(_: int, raw: bytes) -> int:
         if len(written) == 3:
+            refused.append(len(raw))
             raise OSError(ENOSPC, "No space left on device")
         written.append(raw[:7])
         return len(written[-1])
@@ -204,6 +207,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_work(
         assert OK == channel.transmit(READ)
         assert b"\x6a\x82" == channel.transmit(READ)
     assert b'{"sscard-recording":' == b"".join(written)[:20]
+    assert 1 == len(refused)
 
 
 def test_a_line_is_whole_even_if_the_system_takes_it_in_pieces(
@@ -284,7 +288,12 @@ def test_a_file_is_read_whatever_it_is(tmp_path: Path) -> None:
 def test_an_endless_line_is_not_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     recorded(Scripted(OK), path, READ)
+    endless = 1 << 26
     with path.open("ab") as file:
-        file.truncate(path.stat().st_size + (1 << 30))
+        file.truncate(path.stat().st_size + endless)
+    tracemalloc.start()
     with reading(path) as found, pytest.raises(FormatError, match="line 3: longer than"):
         list(found)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < endless // 4

@@ -145,6 +145,14 @@ def test_what_is_not_masked_has_to_be_the_same(sent: str) -> None:
         card.transmit(bytes.fromhex(sent))
 
 
+def test_what_stands_behind_the_mask_has_to_be_the_same() -> None:
+    exchange = Exchange.of(VERIFY + b"\x05", OK)
+    card = ReplayCard(Recording(Header(), [Exchanged(0.0, exchange)]))
+    with pytest.raises(Strayed):
+        card.transmit(VERIFY + b"\x06")
+    assert OK == card.transmit(VERIFY + b"\x05")
+
+
 def test_an_answer_that_is_masked_is_not_given() -> None:
     decipher = bytes.fromhex("804E00010811111111111111110A")
     exchange = Exchange.of(decipher, b"\x11" * 8 + OK)
