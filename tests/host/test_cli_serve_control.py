@@ -153,6 +153,29 @@ def test_a_place_where_something_is_stays_as_it_is(
     assert free(images[0])
 
 
+def test_what_a_killed_one_left_behind_is_used_again(
+    images: tuple[Path, Path], readers: tuple[Reader, Reader], place: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+    with serving(images[0], *at(readers[0]), "--control", place.absolute()) as process:
+        assert readers[0].accept().atr()
+        assert 0 == sscard("control", place, "list").exit_code
+        assert 0 == process.end()
+    assert not os.path.lexists(place)
+
+
+def test_a_place_where_another_listens_stays_its_own(
+    images: tuple[Path, Path], place: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        said = refusal(sscard("serve", images[0], "--control", place), 1)
+        assert "another `sscard serve` listens there" in said
+        assert os.path.lexists(place)
+
+
 def test_a_place_that_cannot_be_is_refused(images: tuple[Path, Path], place: Path) -> None:
     assert "too long" in refusal(sscard("serve", images[0], "--control", "x" * 200), 1)
     missing = Path("missing") / "control"

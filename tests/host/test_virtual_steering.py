@@ -49,7 +49,8 @@ def readers() -> Iterator[tuple[Reader, Reader]]:
 
 
 @pytest.fixture
-def slots(readers: tuple[Reader, Reader]) -> Iterator[Slots]:
+def slots(readers: tuple[Reader, Reader], monkeypatch: pytest.MonkeyPatch) -> Iterator[Slots]:
+    monkeypatch.setattr("host.cli.virtual.slots.UNNOTICED", 0.0)
     made = Slots(
         *readers[0].address,
         Manner(),
@@ -124,6 +125,37 @@ def test_a_card_is_swapped_for_another(
     assert reader.gone()
     assert before != reader.accept().atr()
     assert free(first)
+
+
+def test_a_slot_stays_empty_until_the_reader_has_noticed(
+    images: tuple[Path, Path], slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pcscd would keep the ATR of the first card for the second."""
+    waited: list[float] = []
+    monkeypatch.setattr(slots._closing, "wait", waited.append)
+    monkeypatch.setattr("host.cli.virtual.slots.UNNOTICED", 3600.0)
+    first, second = images
+    said(f"insert 1 {first}", slots)
+    said(f"insert 2 '{second}'", slots)
+    assert not waited
+    said("remove 2", slots)
+    said(f"swap 1 '{second}'", slots)
+    said(f"insert 2 {first}", slots)
+    assert [True, True] == [3000 < each <= 3600 for each in waited]
+
+
+def test_the_end_does_not_wait_for_an_empty_slot(
+    images: tuple[Path, Path], slots: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.cli.virtual.slots.UNNOTICED", 3600.0)
+    said(f"insert 1 {images[0]}", slots)
+    said("remove 1", slots)
+    waiting = Thread(target=steer, args=("insert 1", slots), daemon=True)
+    waiting.start()
+    slots.close()
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert free(images[0])
 
 
 def test_a_card_stays_when_the_other_one_cannot_be_used(

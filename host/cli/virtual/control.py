@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,22 +32,20 @@ _LONGEST_ANSWER: Final = 1 << 20
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """A socket at a place where nothing is yet, for its owner alone; gone afterwards.
+    """A socket at a place where nothing is, or only what a killed `sscard serve` left behind; for
+    its owner alone, and gone afterwards.
 
     Raises click.ClickException when that cannot be.
     """
     if not hasattr(socket, "AF_UNIX"):
         raise click.ClickException("--control needs Unix sockets, which this system has not")
-    if os.path.lexists(path):
-        raise click.ClickException(
-            f"{path}: exists already; one that a killed `sscard serve` left behind is to be removed"
-        )
+    _make_room(path)
     with socket.socket(socket.AF_UNIX) as listener:
         before = os.umask(0o177)
         try:
             listener.bind(str(path))
         except OSError as error:
-            raise click.ClickException(f"{path}: {error.strerror or error}") from None
+            raise click.ClickException(f"--control {path}: {error.strerror or error}") from None
         finally:
             os.umask(before)
         made = os.lstat(path)
@@ -59,6 +58,25 @@ def listening(path: Path) -> Iterator[socket.socket]:
             with suppress(OSError):
                 if os.path.samestat(made, os.lstat(path)):  # nobody else's by now
                     os.unlink(path)
+
+
+def _make_room(path: Path) -> None:
+    """Remove a socket at which nobody listens any more, and nothing else."""
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise click.ClickException(f"--control {path}: exists already, and is no socket")
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(PATIENCE)
+        try:
+            caller.connect(str(path))
+        except ConnectionRefusedError:
+            with suppress(FileNotFoundError):
+                path.unlink()
+            return
+        except OSError as error:
+            raise click.ClickException(f"--control {path}: {error.strerror or error}") from None
+    raise click.ClickException(f"--control {path}: another `sscard serve` listens there")
 
 
 def attend(listener: socket.socket, do: Callable[[str], Answer], end: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from threading import RLock, Thread
+from time import monotonic
 from typing import Final
 
 from apdu.atr import Interface
@@ -24,6 +25,9 @@ from host.cli.virtual.watching import Board, Watcher
 
 LEAVING: Final = 10.0
 """Seconds that a card may take to answer what it is at before it is out of its slot."""
+UNNOTICED: Final = 1.0
+"""Seconds that a slot stays empty between two cards. pcscd looks every 0.4 s; one that finds a card
+each time keeps the ATR of the first for the second (profile choice `slot-stays-empty`)."""
 HIGHEST_PORT: Final = 0xFFFF
 
 
@@ -81,8 +85,11 @@ class Slots:
         self._board, self._recordings = board, recordings
         self._slots: dict[int, Seated] = {}
         self._last: dict[int, Path] = {}
+        self._emptied: dict[int, float] = {}
+        """When cards left."""
         self._lock = RLock()
         self._closed = False
+        self._closing = Flag()
 
     def address(self, slot: int) -> tuple[str, int]:
         """Raises SlotError for a slot that there cannot be."""
@@ -122,9 +129,12 @@ class Slots:
             self.put(slot, each)
 
     def put(self, slot: int, opened: OpenImage) -> Seated:
-        """Into an empty slot. Raises SlotError; the card is closed again then."""
+        """Into a slot that has been empty for a while. Raises SlotError; the card is closed again
+        then."""
         try:
             with self._lock:
+                if slot in self._emptied:
+                    self._closing.wait(self._emptied[slot] + UNNOTICED - monotonic())
                 if slot in self._slots:
                     path = self._slots[slot].opened.path
                     raise SlotError(f"slot {slot} has a card: {path}")
@@ -167,6 +177,7 @@ class Slots:
             seated = self._seated(slot)
             seated.take_out()
             del self._slots[slot]
+            self._emptied[slot] = monotonic()
             seated.watcher.removed()
             return seated.opened.path
 
@@ -198,6 +209,7 @@ class Slots:
 
     def close(self) -> None:
         """All cards out. Raises SlotError when one does not come out, after the others did."""
+        self._closing.set()
         with self._lock:
             self._closed = True
             for seated in self._slots.values():
