@@ -18,7 +18,7 @@ from serving import SELECT
 
 from host.card import Card
 from host.channel.pcsc import PcscChannel, readers
-from host.channel.pcsc.watch import Happened, watch
+from host.channel.pcsc.watch import Happened, wait_for_removal, watch
 from host.clients.hrss import HrssClient
 from host.faults import CardFault, CardGone, PinWrong, ReaderGone
 
@@ -41,7 +41,7 @@ class Writer(Thread):
         self.pins, self.tries = {pin}, {tries}
         """What the card may hold: more than one while an answer is awaited."""
         self.limit = tries
-        self.done = 0
+        self.done, self.over = 0, False
         self.news = Condition()
 
     def run(self) -> None:
@@ -50,6 +50,10 @@ class Writer(Thread):
                 self.once()
         except CardGone:
             pass
+        finally:
+            with self.news:
+                self.over = True
+                self.news.notify_all()
 
     def once(self) -> None:
         client = self.client
@@ -76,7 +80,7 @@ class Writer(Thread):
     def after(self, count: int) -> None:
         """Return when so much has been acknowledged."""
         with self.news:
-            assert self.news.wait_for(lambda: self.done >= count or not self.is_alive(), LONG)
+            assert self.news.wait_for(lambda: self.done >= count or self.over, LONG)
 
 
 def taken_up(channel: PcscChannel) -> bool:
@@ -108,6 +112,7 @@ def test_what_a_card_has_acknowledged_is_there_after_its_process_was_killed(
             writer.join(LONG)
             assert not writer.is_alive()
             writer.channel.close()
+            wait_for_removal(READERS[0], deadline=LONG)
             card.start()
             until("the host has the card again", lambda: taken_up(channel))
             client.select()
