@@ -102,8 +102,8 @@ def authenticate(session: Session, words: tuple[str, ...]) -> Report:
         return _master(session, name)
     _in_hrss(session)
     spec = _key(session, name)
-    if session.identity is None:
-        session.learn() if session.directory.fid == SSSE.fid else None
+    if session.directory.fid == SSSE.fid:
+        session.learn(fresh=False)
     card = session.identity
     if card is None:
         raise BadLine("it is not known what the card's keys are derived from: `select HRSS` first")

@@ -140,10 +140,11 @@ class Session:
         generation = self.explainer.generation
         return path_words(self.directory, self.file, generation, self.stranger)
 
-    def learn(self) -> None:
+    def learn(self, *, fresh: bool) -> None:
         """Which generation the card is of, and what its keys are diversified by; SSSE is current.
 
-        A card that does not tell is taken for one of 2.0, whose keys are not known.
+        `fresh`: it was only just selected, and is again, so that no file is current. A card that
+        does not tell is taken for one of 2.0, whose keys are not known.
         """
         if self.identity is not None:
             return
@@ -151,6 +152,8 @@ class Session:
             code = self.hrss.record_bytes(ISSUER.sfi, _IDENTIFICATION)
             version = self.hrss.record_bytes(ISSUER.sfi, _VERSION)
             self.identity = _identity(code, version, self.cable.atr)
+            if fresh:
+                self.hrss.select()
 
     # What a refusal means
 

@@ -37,13 +37,14 @@ from host.cli.payment_elements import payment_objects
 from host.cli.shell.places import Step, children_of, file_word, in_hrss, steps
 from host.cli.shell.report import Report
 from host.cli.shell.session import Session
-from host.clients.hrss import MAX_RECORDS
 from host.faults import CardMisspoke, CardRefused, NotFound
 
 BY_IDENTIFIER: Final = (PKI, CERTIFICATES, PSAM, PSAM_MF)
 """Directories whose files are selected by identifier: 0012 and the like are no short ones."""
 OPEN, NOT_THERE = "open", "not there"
 _LAST_SFI: Final = 30
+_COUNTED: Final = 30
+"""Records of a file that are counted."""
 _ABSENT: Final = frozenset({SW.FILE_NOT_FOUND, SW.RECORD_NOT_FOUND})
 _KINDS: Final = {
     FileKind.TRANSPARENT: "bytes",
@@ -96,11 +97,11 @@ def enter(session: Session, directory: DfSpec) -> Reply:
     if in_hrss(directory):
         if directory.fid == SSSE.fid:
             reply = _by_name(session, directory.name)
-            session.learn()
+            session.learn(fresh=True)
             return reply
         if not in_hrss(session.directory):
             _by_name(session, SSSE.name)
-            session.learn()
+            session.learn(fresh=True)
         return _by_id(session, directory.fid)
     return _by_name(session, directory.name)
 
@@ -205,14 +206,14 @@ def _scanned(session: Session) -> Report:
 
 def _records(session: Session, sfi: int) -> tuple[int, str]:
     """How many records a file has that can be read, and what the card says of it."""
-    for number in range(1, MAX_RECORDS + 1):
+    for number in range(1, _COUNTED + 1):
         try:
             session.card.ask(READ_RECORD, RecordRef(number, sfi), None)
         except CardRefused as refusal:
             if number > 1 and refusal.sw in _ABSENT:
                 return number - 1, OPEN
             return number - 1, refused_words(refusal)
-    return MAX_RECORDS, OPEN
+    return _COUNTED, f"{OPEN}, perhaps more"
 
 
 def refused_words(refusal: CardRefused) -> str:
