@@ -169,6 +169,14 @@ def test_all_kinds_of_events_are_shown(tmp_path: Path) -> None:
     assert {"lost": "line 7 breaks off: what it said is lost"} == last
 
 
+def test_after_a_reset_nothing_is_selected_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "t.apdu"
+    path.write_text(f"> {SELECT}\n< 9000\n> {READ}\n< 9000\n^ 3B00\n> {READ}\n< 6A82\n")
+    _, _, known, _, unknown = lines(sscard("trace", "show", path, "--json"))
+    assert "持卡人" in known["meaning"] or "EF06" in known["meaning"]
+    assert "EF06" not in unknown["meaning"]
+
+
 @pytest.mark.parametrize("path", [FIRST_USE, PURCHASE], ids=lambda path: path.stem)
 def test_the_text_of_a_conversation_is_shown_too(path: Path) -> None:
     shown = sscard("trace", "show", path)
