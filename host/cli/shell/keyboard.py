@@ -35,20 +35,17 @@ def _plain(history: History) -> Read:
     return read
 
 
-def _completing(session: Session, history: History) -> Read:
-    from prompt_toolkit import PromptSession
+def completer(session: Session) -> Any:
+    """Our completion, in the words of prompt_toolkit."""
     from prompt_toolkit.completion import (  # type: ignore[import-not-found,unused-ignore]
         Completer,
         Completion,
     )
-    from prompt_toolkit.history import (  # type: ignore[import-not-found,unused-ignore]
-        InMemoryHistory,
-    )
 
     class Words(Completer):  # type: ignore[misc,unused-ignore]
-        """Our completion, in the words of prompt_toolkit."""
+        """A blank stands behind what is complete."""
 
-        def get_completions(self, document: Any, event: Any) -> Iterable[Any]:
+        def get_completions(self, document: Any, complete_event: Any) -> Iterable[Any]:
             found = completion(session, document.text_before_cursor)
             for each in found.candidates:
                 more = "" if each.word.endswith("/") else " "
@@ -59,6 +56,15 @@ def _completing(session: Session, history: History) -> Read:
                     display_meta=each.meaning,
                 )
 
+    return Words()
+
+
+def _completing(session: Session, history: History) -> Read:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.history import (  # type: ignore[import-not-found,unused-ignore]
+        InMemoryHistory,
+    )
+
     class Kept(InMemoryHistory):  # type: ignore[misc,unused-ignore]
         """What was typed, in the shell's own history: a line with a secret is not even recalled."""
 
@@ -67,7 +73,7 @@ def _completing(session: Session, history: History) -> Read:
                 super().append_string(string)
 
     prompter: Any = PromptSession(
-        completer=Words(),
+        completer=completer(session),
         history=Kept(history.lines),
         complete_while_typing=False,
         enable_history_search=True,

@@ -73,7 +73,12 @@ COMMANDS: Final = {
             (1, 1),
             Takes.PLACE,
         ),
-        _command("ls", "List the files here, and what the card says of each.", walking.ls),
+        _command(
+            "ls",
+            "List the files here, and what the card says of each. One of them may be the current"
+            " file afterwards.",
+            walking.ls,
+        ),
         _command(
             "tree",
             "List all applications and files. Selects them one by one, so what was proven is"

@@ -97,7 +97,8 @@ def switch(name: str) -> Callable[[Session, tuple[str, ...]], Report]:
                 raise BadLine("must be on or off")
             setattr(session.settings, name, word == ON)
         state = ON if getattr(session.settings, name) else OFF
-        return Report((f"{name.removeprefix('as_')} {state}",), told={name: state == ON})
+        called = name.removeprefix("as_")
+        return Report((f"{called} {state}",), told={called: state == ON})
 
     return switched
 

@@ -32,7 +32,8 @@ def shell(where: Where, keep_going: bool, as_json: bool, script: str | None) -> 
 
     At a terminal lines are typed, with completion (Tab) and history where prompt_toolkit is
     installed (`pip install 'sscard[shell]'`). Ctrl-C drops a line, Ctrl-D leaves. PINs are asked
-    for, and lines with a PIN or a key in them are never kept.
+    for, and lines with a PIN or a key in them are never kept. An image always says why it
+    refuses; with --explain every exchange is shown in words, too (`explain on`).
 
     SCRIPT has the same lines, `-` takes them from standard input, and so does a shell without a
     terminal. All are looked at before the first is done. `expect 9000`, `expect 63Cx|6983`,
@@ -77,7 +78,11 @@ def _session(where: Where, stack: ExitStack, script: str) -> Session:
             return False
         for line in lines:
             click.echo(line, err=True)
-        return click.confirm(question, err=True)
+        try:
+            return click.confirm(question, err=True)
+        except click.Abort:
+            click.echo(err=True)  # behind ^C
+            return False
 
     around = stack.enter_context(recorded(where.record, where.with_secrets))
     session = Session(opener, User(secret, sure), reasons)
