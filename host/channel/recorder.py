@@ -120,7 +120,7 @@ class Recorder:
         return Header(
             channel.atr,
             channel.interface,
-            "" if channel.le_with_data else "T=0",
+            _protocol(channel),
             self._kept,
             _made_by(),
             self._remark,
@@ -137,9 +137,20 @@ class Recorder:
             self.failure = error
 
 
+def _protocol(channel: Channel) -> str:
+    """T=0 or T=1, as a reader agreed on it; empty where there is none, or nobody says."""
+    agreed = getattr(getattr(channel, "protocol", None), "name", None)
+    if agreed in ("T0", "T1"):
+        return f"T={agreed[1]}"
+    return "" if channel.le_with_data else "T=0"
+
+
 def new_file(path: Path) -> int:
     """A new file for its owner alone, open for writing. Raises OSError, also if there is one."""
-    return os.open(path, _CREATE, 0o600)
+    try:
+        return os.open(path, _CREATE, 0o600)
+    except FileExistsError as error:
+        raise FileExistsError(error.errno, f"{error.strerror}; name a new one", str(path)) from None
 
 
 class _Recorded(Layer):

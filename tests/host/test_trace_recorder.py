@@ -22,6 +22,7 @@ from apdu.recording import Exchanged, Fault, Remark, Reset
 from apdu.trace import Exchange
 from host.channel import recorder as recorders
 from host.channel.memory import MemoryChannel
+from host.channel.pcsc import Protocol
 from host.channel.recorder import Recorder, reading, recording
 from host.channel.trace import RecordingChannel
 from host.cli.testcard import issue_test_card
@@ -67,6 +68,22 @@ def test_it_is_reached_as_the_card_is(tmp_path: Path) -> None:
         assert (False, Interface.CONTACTLESS) == (channel.le_with_data, channel.interface)
     with reading(tmp_path / "r.jsonl") as found:
         assert ("T=0", Interface.CONTACTLESS) == (found.header.protocol, found.header.interface)
+
+
+@pytest.mark.parametrize(
+    ("agreed", "told"),
+    [(Protocol.T0, "T=0"), (Protocol.T1, "T=1"), (Protocol.T0 | Protocol.T1, "")],
+)
+def test_what_a_reader_agreed_on_is_in_the_header(
+    tmp_path: Path, agreed: Protocol, told: str
+) -> None:
+    class Agreed(Scripted):
+        protocol = agreed
+
+    with recording(Agreed(), tmp_path / "r.jsonl"):
+        pass
+    with reading(tmp_path / "r.jsonl") as found:
+        assert told == found.header.protocol
 
 
 @pytest.mark.parametrize(
