@@ -107,6 +107,8 @@ def _refusal(error: Exception) -> str:
 
 def _finish_output() -> None:
     """Write what is left, or drop it where that fails: Python would complain about it at exit."""
+    if sys.stdout is None:
+        return  # closed before we were started
     try:
         sys.stdout.flush()
     except OSError:

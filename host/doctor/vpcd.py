@@ -154,14 +154,14 @@ def _cards(
 ) -> tuple[str, int]:
     """Which programs are plugged in, as the end of a sentence; and a port where another waits."""
     words, waiting = [], 0
-    for slot, number in enumerate(ports):
+    for number in ports:
         here = [each for each in sockets if each.port == number and not each.listening]
         there = [each for each in sockets if each.far_port == number and not each.listening]
         if any(each.inode == 0 for each in here):
             waiting = number
         names = [_names(owners[each.inode]) for each in there if each.inode in owners]
         if here:
-            words.append(f"slot {slot} has {' and '.join(names) or 'a card from elsewhere'}")
+            words.append(f"port {number} has {' and '.join(names) or 'a card from elsewhere'}")
     return ("; " + ", ".join(words) if words else ""), waiting
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -283,6 +284,19 @@ def test_a_reader_of_the_output_may_leave_early(words: tuple[str, ...]) -> None:
         process.stdout.close()
         assert b"" == process.stderr.read()
     assert 1 == process.returncode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell's >&-")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_an_output_that_is_closed_is_no_reason_to_complain(closed: str) -> None:
+    words = shlex.join([sys.executable, "-m", "host.cli.main", "--version"])
+    result = subprocess.run(
+        ["sh", "-c", f"{words} {closed}"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (0, "") == (result.returncode, result.stderr)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -220,7 +220,7 @@ def test_a_file_that_is_no_recording_is_refused(
 
 
 def test_a_file_that_is_not_there_is_refused() -> None:
-    assert "No such file" in refusal(sscard("trace", "show", "nowhere.jsonl"), 1)
+    assert "No such file" in refusal(sscard("trace", "show", "nowhere.jsonl"))
 
 
 # Diff

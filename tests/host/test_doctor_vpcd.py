@@ -255,9 +255,12 @@ def test_a_reader_that_only_this_machine_reaches_is_well(machine: Machine, net: 
 def test_who_is_plugged_in_is_named(machine: Machine, net: Net) -> None:
     net.listen(PCSCD)
     net.connect(SSCARD)
-    assert "slot 0 has sscard (pid 7)" in port(machine, LOADED).sentence
+    assert "port 35963 has sscard (pid 7)" in port(machine, LOADED).sentence
     net.connect(Process(8, "vicc"), 1)
-    assert "slot 0 has sscard (pid 7), slot 1 has vicc (pid 8)" in port(machine, LOADED).sentence
+    assert (
+        "port 35963 has sscard (pid 7), port 35964 has vicc (pid 8)"
+        in port(machine, LOADED).sentence
+    )
 
 
 def test_a_second_card_that_waits_at_a_port_is_a_problem(machine: Machine, net: Net) -> None:
@@ -267,7 +270,7 @@ def test_a_second_card_that_waits_at_a_port_is_a_problem(machine: Machine, net: 
     finding = port(machine, LOADED)
     assert Verdict.PROBLEM is finding.verdict
     assert f"a card waits at port {PORT}, which has one already" in finding.sentence
-    assert "slot 0 has sscard (pid 7) and vicc (pid 8)" in finding.sentence
+    assert "port 35963 has sscard (pid 7) and vicc (pid 8)" in finding.sentence
 
 
 @pytest.fixture

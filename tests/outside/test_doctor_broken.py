@@ -85,7 +85,7 @@ def test_a_good_set_up_is_called_good(broken: Broken) -> None:
     assert {"ok"} == set(verdicts.values()), said
     assert "in use, shared; connected to pcscd: python" in said["holders"]["sentence"]
     assert "Virtual PCD 00 00: 3B 00" in said["cards"]["sentence"]
-    assert "slot 0 has python" in said["port"]["sentence"]
+    assert "port 35963 has python" in said["port"]["sentence"]
     assert "--dport 35963:35964 -j DROP" in typed(said["port"])
 
 

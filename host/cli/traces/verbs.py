@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,10 +50,9 @@ def show(file: Path, as_json: bool) -> int:
     protocol, secrets, remark. Then one a line for each event, as it stands in FILE, an exchange
     with what `sscard demo --json` says of one; in the end perhaps lost, what of FILE is not whole.
     """
-    from host.channel.recorder import reading
     from host.cli.traces.showing import Shower, header_as_json, seen
 
-    with reading(file) as recording:
+    with _reading(file) as recording:
         events = seen(recording)
         # What is no recording at all may show with the first event, and then nothing is shown.
         events = chain([*islice(events, 1)], events)
@@ -92,15 +92,14 @@ def replay(file: Path, where: Where, slot: str, keep_going: bool, as_json: bool)
     the same, as `sscard trace diff` has them (first: FILE, second: the card), and one in the end:
     same, sent, left_out.
     """
-    from host.channel.recorder import reading
     from host.cli.traces.replaying import checked
     from host.cli.traces.replaying import replay as played
 
-    with reading(file, keep=True) as recording:
+    with _reading(file, keep=True) as recording:
         plan = checked(recording, slot, keep_going=keep_going)
     same = True
     with (
-        reading(file, keep=True) as recording,
+        _reading(file, keep=True) as recording,
         opened(where) as channel,
         channel.transaction(),
     ):
@@ -131,11 +130,10 @@ def diff(first: Path, second: Path, as_json: bool) -> int:
     not: first and second (its number in each, null where it is not there), slot, name, meaning,
     differences; and one in the end: same.
     """
-    from host.channel.recorder import reading
     from host.cli.traces.differing import compare
 
     same = True
-    with reading(first) as one, reading(second) as other:
+    with _reading(first) as one, _reading(second) as other:
         for apart in compare(one, other):
             same = False
             _say(apart, as_json, "first", "second")
@@ -158,9 +156,8 @@ def pcap(file: Path, output: Path, slot: str) -> int:
     Link type 252, exported PDUs. Masked bytes are zeros there; the recording begins in 1970.
     """
     from apdu.pcap import capture
-    from host.channel.recorder import reading
 
-    with reading(file) as recording:
+    with _reading(file) as recording:
         _write(output, capture(recording, slot))
         _warn(file, recording)
     return DONE
@@ -177,14 +174,29 @@ def convert(file: Path, output: Path) -> int:
     from dataclasses import replace
 
     from apdu.recording import event_line, header_line
-    from host.channel.recorder import reading
 
-    with reading(file) as recording:
+    with _reading(file) as recording:
         header = header_line(replace(recording.header, kept=False))
         lines = chain((header,), map(event_line, recording))
         _write(output, (line.encode(errors="replace") for line in lines))
         _warn(file, recording)
     return DONE
+
+
+@contextmanager
+def _reading(file: Path, *, keep: bool = False) -> Iterator[Recording]:
+    """As `recorder.reading`; raises FormatError, with the name of a file that is no recording."""
+    from apdu.errors import FormatError
+    from host.channel.recorder import reading
+
+    with ExitStack() as stack:
+        try:
+            recording = stack.enter_context(reading(file, keep=keep))
+        except OSError as error:
+            raise FormatError(f"{file}: {error.strerror or error}") from None
+        except FormatError as error:
+            raise FormatError(f"{file}: {error}") from None
+        yield recording
 
 
 def _warn(file: Path, recording: Recording) -> None:
@@ -206,6 +218,9 @@ def _write(path: Path, pieces: Iterable[bytes]) -> None:
         with os.fdopen(handle, "wb") as file:
             for piece in pieces:
                 file.write(piece)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise click.ClickException(f"--output {path}: {error.strerror or error}") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -85,7 +85,7 @@ def _manner(
     from secrets import randbelow
 
     from apdu.atr import Interface, Transmission
-    from host.channel.chaos_profile import load_profile
+    from host.channel.chaos_profile import SHIPPED, load_profile
     from host.cli.virtual.seat import Manner
 
     if contactless and transmission is not None:
@@ -95,7 +95,7 @@ def _manner(
     try:
         profile = None if chaos is None else load_profile(chaos)
     except OSError as error:
-        why = error.strerror or str(error)
+        why = f"{error.strerror or error}; shipped are {', '.join(SHIPPED)}"
         raise click.UsageError(f"--chaos {visible(str(chaos))}: {why}.") from None
     return Manner(
         Interface.CONTACTLESS if contactless else Interface.CONTACT,
