@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -329,3 +329,17 @@ def test_a_real_card_reads_the_same_whenever_it_is_reset(issued: Chip) -> None:
         assert channel.struck == channel.taken_up
         struck += channel.struck
     assert 4 == struck  # before SELECT, and at three reads
+
+
+@pytest.mark.parametrize(("name", "resets"), [(FIRST, 0), (b"OTHER", 1)])
+def test_a_card_is_reset_once_more_unless_a_selection_leads_there_from_anywhere(
+    name: bytes, resets: int
+) -> None:
+    channel = SharedChannel(Forgetful())
+    card = Card(channel)
+    with suppress(NotFound):
+        card.send(SELECT, Selection(), name)
+    expected = card.send(*READ)
+    channel.strikes = {channel.calls}
+    assert expected == card.send(*READ)
+    assert (1, resets) == (channel.taken_up, channel.resets)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from contextlib import closing
 from itertools import islice
@@ -25,7 +24,7 @@ from host.faults import CardFault, CardGone, PinWrong, ReaderGone
 pytestmark = pytest.mark.outside
 pytest.importorskip("smartcard.scard", reason="needs pyscard: pip install 'sscard[pcsc]'")
 
-OFTEN = 50 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 12
+OFTEN = 50
 PINS = ("318274", "2718281")
 WRONG = "99999999"
 
