@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from shelldesk import Desk, desk
 
 from apdu.atr import Interface
@@ -18,6 +20,9 @@ from card_os.chip import Chip
 from card_os.plug import Plug, Pulled
 from host.channel import Channel
 from host.channel.vpcd import VpcdChannel
+from host.cli.names import Shown
+from host.cli.shell.report import Report
+from host.cli.shell.screen import Screen
 from host.faults import CardGone, CardMisspoke
 
 ATR = bytes.fromhex("3B6D000000815453570102030405060708")
@@ -237,3 +242,17 @@ def test_a_card_that_cannot_be_taken_up_can_be_tried_again() -> None:
     assert "nobody came" in typed.type("reset")
     assert "ATR 3B 6D" in typed.type("reset")
     assert Interface.CONTACT is typed.session.cable.interface
+
+
+HOSTILE = st.text(st.sampled_from("a\x1b[2J\x07\x9b\u202e\r张 "), max_size=12)
+
+
+@given(HOSTILE)
+def test_no_text_steers_the_terminal_wherever_it_stands(text: str) -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=300, highlight=False, markup=False))
+    item = Shown("50", "label", "", text, text)
+    screen.report(Report((text,), (item,), (("file", ""), ("EF05", text)), remark=text), None)
+    screen.trouble(text, text)
+    screen.note(text)
+    assert all(letter.isprintable() for letter in out.getvalue().replace("\n", ""))

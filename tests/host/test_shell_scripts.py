@@ -69,6 +69,14 @@ def test_going_on_behind_a_failure_keeps_the_worst_status(chip: Chip) -> None:
     assert "卡号" in said
 
 
+@pytest.mark.parametrize(
+    "script", ["set 1 x\nread EF05\n{no}", "{no}\nset 1 x", "{no}\n{no}\nls x\n"]
+)
+def test_the_status_is_that_of_the_worst_line(chip: Chip, script: str) -> None:
+    lines = script.format(no="select A0000000031010\nexpect 9000").replace("ls x", "set 1 x\nls")
+    assert 2 == desk(chip).run(lines, keep_going=True)[0]
+
+
 def test_values_are_expected_by_any_of_their_names(chip: Chip) -> None:
     script = """
         select HRSS
