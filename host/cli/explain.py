@@ -7,6 +7,7 @@ what they are not.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Final
 
 from apdu.command import SHORT_NE, decode
@@ -77,6 +78,13 @@ class Explainer:
         self._file: EfSpec | None = None
         self.payment = PaymentWords()
         """What it said of payments."""
+
+    def copy(self) -> Explainer:
+        """Another one that stands where this one stands now."""
+        made = copy(self)
+        made.payment = copy(self.payment)
+        made.payment.lists = dict(self.payment.lists)
+        return made
 
     @property
     def pays(self) -> bool:

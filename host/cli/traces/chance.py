@@ -10,7 +10,7 @@ compared byte by byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -234,8 +234,13 @@ class Followed:
     plain: Exchange
     told: Explanation
     """Of the exchange as it was."""
-    plainly: Explanation
-    """Of the exchange with zeros."""
+    before: Explainer = field(repr=False)
+    """Where the conversation stood."""
+
+    @property
+    def plainly(self) -> Explanation:
+        """Of the exchange with zeros."""
+        return self.before.copy().explain(self.plain)
 
 
 class Follower:
@@ -244,7 +249,6 @@ class Follower:
     def __init__(self, *, psam: bool = False) -> None:
         """`psam`: as for an Explainer."""
         self._explainer = Explainer(psam=psam)
-        self._plainly = Explainer(psam=psam)
         self._got: Plain | None = None
         """What the answer that waits for GET RESPONSE is made plain with."""
         self._begun = b""
@@ -253,16 +257,16 @@ class Follower:
     def reset(self) -> None:
         """The card was reset."""
         self._explainer.reset()
-        self._plainly.reset()
         self._got, self._begun = None, b""
 
     def follow(self, exchange: Exchange) -> Followed:
         """An exchange, or with an empty answer a command that was not answered."""
+        before = self._explainer.copy()
         told = self._explainer.explain(exchange)
         plain = replace(
             exchange, command=self._command(told), answer=self._answer(told, exchange.answer)
         )
-        return Followed(plain, told, self._plainly.explain(plain))
+        return Followed(plain, told, before)
 
     def _command(self, told: Explanation) -> bytes:
         raw = told.exchange.command
