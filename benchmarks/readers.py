@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "outside")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "outside" / "readers")]
 
 from hermetic import READERS, Pcscd, missing, until  # noqa: E402
 from serving import Served, issued_card  # noqa: E402

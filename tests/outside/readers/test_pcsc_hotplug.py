@@ -42,7 +42,7 @@ LONG = 20.0
 """Seconds after which a test fails instead of hanging."""
 READ = READ_RECORD, RecordRef(1, 5), None
 SELECT_FIRST = bytes.fromhex("00A40400 05") + b"FIRST"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 Insert = Callable[..., Inserted]
 

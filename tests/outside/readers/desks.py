@@ -16,7 +16,7 @@ from commandline import ROOT
 
 FAILS_AFTER = 30.0
 """Seconds without a sign of life after which a test fails instead of waiting."""
-PATHS = (ROOT, ROOT / "tests", ROOT / "tests" / "outside")
+PATHS = (ROOT, ROOT / "tests", ROOT / "tests" / "outside" / "readers")
 
 
 class Done(NamedTuple):

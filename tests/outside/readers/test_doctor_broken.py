@@ -18,7 +18,7 @@ from hermetic import missing
 
 pytestmark = pytest.mark.outside
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALONE = ["unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc"]
 BEGIN = """
 set -e
@@ -68,7 +68,7 @@ def broken(tmp_path: Path) -> Broken:
 
 def part(name: str, *words: str) -> str:
     """The shell's lines that have a part played and wait until it is."""
-    line = f'"$PYTHON" tests/outside/doctor_scenes.py {name} {" ".join(words)}'
+    line = f'"$PYTHON" tests/outside/readers/doctor_scenes.py {name} {" ".join(words)}'
     return f'{line} >"$HOME/{name}.log" 2>&1 &\nuntil_so test -e "$HOME/{name}"\n'
 
 
@@ -251,7 +251,7 @@ def test_the_card_daemon_of_gnupg_is_named_and_how_it_shares(broken: Broken) -> 
         pytest.skip("needs gpg-connect-agent and scdaemon: apt-get install gnupg scdaemon")
     gpg = """
 mkdir -m 700 "$HOME/.gnupg" && echo disable-ccid >"$HOME/.gnupg/scdaemon.conf"
-until_so "$PYTHON" tests/outside/doctor_scenes.py seen
+until_so "$PYTHON" tests/outside/readers/doctor_scenes.py seen
 gpg-connect-agent "SCD SERIALNO undefined" /bye >"$HOME/gpg" 2>&1
 """
     said = broken("running\n" + part("card", "35963") + gpg + "doctor")
@@ -268,7 +268,7 @@ def test_without_root_the_doctor_says_what_it_cannot_see(broken: Broken) -> None
 
 
 def test_an_answer_to_reset_that_is_none_is_named(broken: Broken) -> None:
-    there = 'until_so "$PYTHON" tests/outside/doctor_scenes.py seen'
+    there = 'until_so "$PYTHON" tests/outside/readers/doctor_scenes.py seen'
     said = broken(f"running\n{part('card', '35963', '0000')}{there}\ndoctor")
     assert "warning" == said["cards"]["verdict"]
     assert "not well formed" in said["cards"]["sentence"]
