@@ -79,8 +79,22 @@ def show(file: Path, as_json: bool) -> int:
 @card_options
 @slot_option
 @click.option("--keep-going", is_flag=True, help="Go on after a difference; leave masked data out.")
+@click.option("--as-card", is_flag=True, help="Be the card of FILE in a virtual reader; see above.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Of the virtual reader, with --as-card.  [default: 35963]",
+)
 @as_json_option
-def replay(file: Path, where: Where, slot: str, keep_going: bool, as_json: bool) -> int:
+def replay(
+    file: Path,
+    where: Where,
+    slot: str,
+    keep_going: bool,
+    as_card: bool,
+    port: int | None,
+    as_json: bool,
+) -> int:
     """Send the commands of FILE to a card again and compare its answers.
 
     Resets come where they came then. Ends at the first answer that is another one, chance left
@@ -91,7 +105,19 @@ def replay(file: Path, where: Where, slot: str, keep_going: bool, as_json: bool)
     Exit status 0 when all was the same, else 1. With --json an object for each event that is not
     the same, as `sscard trace diff` has them (first: FILE, second: the card), and one in the end:
     same, sent, left_out.
+
+    With --as-card it is the other way round: the card of FILE goes into the virtual reader of this
+    machine, as with `sscard serve`, and answers a program as it was answered then. Commands must
+    come as they came, but for resets; masked bytes of them stand for any. It ends when all was
+    said and the reader powers it off; at a command that is not the next one it leaves the reader,
+    with exit status 1. With --json an object: same, and strayed, a sentence or null.
     """
+    if as_card:
+        if where.given or keep_going:
+            raise click.UsageError("--as-card goes with neither a card nor --keep-going.")
+        return _as_card(file, slot, port, as_json)
+    if port is not None:
+        raise click.UsageError("--port is about --as-card.")
     from host.cli.traces.replaying import checked
     from host.cli.traces.replaying import replay as played
 
@@ -114,6 +140,24 @@ def replay(file: Path, where: Where, slot: str, keep_going: bool, as_json: bool)
         left_out = f", {plan.left_out} left out" if plan.left_out else ""
         click.echo(f"{plan.sent} commands, answered as they were then{left_out}")
     return DONE if same else REFUSED
+
+
+def _as_card(file: Path, slot: str, port: int | None, as_json: bool) -> int:
+    from apdu.vpcd import PORT
+    from host.cli.traces.acting import act
+
+    at = "127.0.0.1", port or PORT
+    with _reading(file, keep=True) as recording:
+        if not as_json:
+            click.echo(f"The card of {visible(str(file))} goes to {at[0]}:{at[1]}. Ctrl-C ends it.")
+        strayed = act(recording, slot, at)
+    if as_json:
+        say_json({"same": strayed is None, "strayed": strayed and str(strayed)})
+    elif strayed is None:
+        click.echo("all was asked for, as it was then")
+    else:
+        click.echo(f"sscard: {visible(str(strayed))}", err=True)
+    return DONE if strayed is None else REFUSED
 
 
 @trace.command()
