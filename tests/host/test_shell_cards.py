@@ -256,3 +256,12 @@ def test_no_text_steers_the_terminal_wherever_it_stands(text: str) -> None:
     screen.trouble(text, text)
     screen.note(text)
     assert all(letter.isprintable() for letter in out.getvalue().replace("\n", ""))
+
+
+@pytest.mark.parametrize("line", ["let n = data", "expect data *", "expect data 11"])
+def test_an_answer_that_is_a_secret_is_not_shown_and_not_kept(line: str) -> None:
+    typed = liar(b"\x11\x22\x33\x44" + OK)
+    said = typed.type("apdu 80C4000000", "last", line, "set", "json on", "apdu 80C4000000")
+    assert "secret" in said
+    assert "9000  done" in said
+    assert "112233" not in said.replace(" ", "")

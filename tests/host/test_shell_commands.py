@@ -7,6 +7,7 @@ import pytest
 from shelldesk import PIN, Desk, desk
 
 from apdu.wire.hrss.generations import GENERATIONS
+from apdu.wire.pki import CERTIFICATES_NAME, PKI_NAME
 from card_os.chip import Chip
 from host.cli.testcard import issue_test_card, issue_test_psam
 
@@ -74,6 +75,10 @@ def test_select_goes_where_a_word_leads(typed: Desk, lines: list[str], place: st
 def test_the_pki_application_is_entered_by_way_of_its_environment(third: Chip) -> None:
     typed = desk(third)
     typed.type("select CERT")
+    names = [
+        told.exchange.command[5 : 5 + told.exchange.command[4]] for told in typed.session.exchanges
+    ]
+    assert [PKI_NAME, CERTIFICATES_NAME] == names
     assert "3F00/PKI/SS.CERT.ADF1" == typed.session.place
     assert "open" in typed.type("ls")
     assert "证书" in typed.type("read EF18")

@@ -14,7 +14,7 @@ from shelldesk import PIN, Desk, desk
 from apdu.errors import FormatError
 from apdu.wire.hrss.generations import GENERATIONS
 from apdu.wire.hrss.spec import EfSpec, items
-from apdu.wire.hrss.ssse import HolderData
+from apdu.wire.hrss.ssse import HolderData, IssuerData
 from apdu.wire.perso import FileKind
 from apdu.wire.record import fields_of
 from card_os.chip import Chip
@@ -130,3 +130,10 @@ def test_what_is_shown_of_an_item_can_be_typed_again(
         return
     shown = value_words(item.name, parsed, item.coding)[0]
     assert raw[2:] == bytes_of(content, item, shown)
+
+
+def test_bytes_have_the_length_of_their_item() -> None:
+    item = item_called(IssuerData, "卡的识别码")
+    assert bytes(range(16)) == bytes_of(IssuerData, item, bytes(range(16)).hex(" "))
+    with pytest.raises(FormatError, match=r"^IssuerData.identification: 2 bytes, must be 16$"):
+        bytes_of(IssuerData, item, "0011")

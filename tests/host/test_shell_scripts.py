@@ -92,6 +92,11 @@ def test_values_are_expected_by_any_of_their_names(chip: Chip) -> None:
     assert "no such value" in desk(chip).run(script + "expect value nobody 1")[1]
 
 
+def test_what_is_read_aside_is_not_the_answer(chip: Chip) -> None:
+    script = "select HRSS\nread EF05 3\nls\nexpect 9000 data 03 04 *\ntree\nexpect data 03 04 *\n"
+    assert 0 == desk(chip).run(script)[0]
+
+
 def test_parts_of_an_answer_have_names(chip: Chip) -> None:
     script = """
         select HRSS
