@@ -58,7 +58,7 @@ def show(report: CardReport | PsamReport) -> None:
     if report.pin is None:
         section(
             "This is no social security card",
-            Text("It does not have the application sx1.sh.社会保障.", "bold red"),
+            Text("Its application sx1.sh.社会保障 could not be selected.", "bold red"),
         )
     else:
         section("PIN  个人密码", Text(report.pin.words, "bold"))

@@ -25,6 +25,7 @@ from servebench import (
 
 from card_os.image import ImageFlash
 from host.cli.virtual.running import signalled
+from host.cli.virtual.steering import HELP
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 
@@ -160,6 +161,9 @@ def test_lines_can_be_typed(image: Path, reader: Reader, terminal: tuple[int, in
         assert reader.accept().atr()
         os.write(ours, b"list\n")
         process.wait(f"{image}  in the reader")
+        os.write(ours, b"help\n")
+        for line in HELP:
+            process.until(line.__eq__, line)
         os.write(ours, b"remove 1\n")
         process.wait("is out")
         assert reader.gone()

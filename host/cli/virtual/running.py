@@ -170,6 +170,6 @@ def _typing(do: Callable[[str], Answer], end: Callable[[], None], board: Board) 
         if not line:
             return
         answer = do(line.decode("utf-8", "replace"))
-        board.say("\n".join(answer.lines), answer.as_json())
+        board.say_lines(answer.lines, answer.as_json())
         if answer.ends:
             end()

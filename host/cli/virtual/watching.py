@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -40,12 +41,16 @@ class Board:
         self._lock = Lock()
 
     def say(self, words: str, facts: dict[str, object]) -> None:
-        """`words` for people, or `facts` for programs."""
+        """`words` for people, on a line, or `facts` for programs."""
+        self.say_lines((words,), facts)
+
+    def say_lines(self, lines: Iterable[str], facts: dict[str, object]) -> None:
+        """As `say`, for what people are told in several lines."""
         with self._lock, suppress(OSError, ValueError):  # ValueError: closed
             if self.as_json:
                 say_json(facts)
             else:
-                sys.stdout.write(f"{visible(words)}\n")
+                sys.stdout.writelines(f"{visible(line)}\n" for line in lines)
                 sys.stdout.flush()
 
 
