@@ -18,9 +18,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from apdu.atr import Interface
 from apdu.errors import FormatError
 from apdu.jsonline import LONGEST_LINE
 from apdu.recording import (
+    FIRST_SLOT,
     Event,
     Exchanged,
     Fault,
@@ -84,15 +86,16 @@ class Recorder:
         self._header_written = False
         self._file: int | None = new_file(path)
 
-    def around(self, channel: Channel, why: Why = _no_reason) -> Channel:
-        """The channel, its card recorded from now on. `why`: asked after every answer."""
-        if not self._header_written:
-            self._header_written = True
+    def around(self, channel: Channel, why: Why = _no_reason, *, slot: str = FIRST_SLOT) -> Channel:
+        """The channel, its card recorded from now on. `why`: asked after every answer. `slot`:
+        which card of several it is; the first thing said of any but the first slot is its ATR."""
+        first, self._header_written = not self._header_written, True
+        if first:
             self._begun = self._clock()
-            self._write(header_line(self._header(channel)))
-        else:
-            self.take(Reset(self.now(), channel.atr, channel.interface))
-        return _Recorded(channel, self, None if self._kept else Masking(), why)
+            self._write(header_line(self._header(channel, slot)))
+        if not first or slot != FIRST_SLOT:
+            self.take(Reset(self.now(), channel.atr, channel.interface, slot))
+        return _Recorded(channel, self, None if self._kept else Masking(), why, slot)
 
     def now(self) -> float:
         """Seconds since the recording began."""
@@ -116,15 +119,11 @@ class Recorder:
             with suppress(OSError):
                 self._path.unlink()
 
-    def _header(self, channel: Channel) -> Header:
-        return Header(
-            channel.atr,
-            channel.interface,
-            _protocol(channel),
-            self._kept,
-            _made_by(),
-            self._remark,
-        )
+    def _header(self, channel: Channel, slot: str) -> Header:
+        about = self._kept, _made_by(), self._remark
+        if slot != FIRST_SLOT:  # a header is about the card of the first one
+            return Header(b"", Interface.CONTACT, "", *about)
+        return Header(channel.atr, channel.interface, _protocol(channel), *about)
 
     def _write(self, line: str) -> None:
         if self._file is None or self.failure is not None:
@@ -157,9 +156,15 @@ class _Recorded(Layer):
     """Takes down what the card is sent and says, resets and faults too."""
 
     def __init__(
-        self, inner: Channel, recorder: Recorder, masking: Masking | None, why: Why
+        self,
+        inner: Channel,
+        recorder: Recorder,
+        masking: Masking | None,
+        why: Why,
+        slot: str,
     ) -> None:
         super().__init__(inner)
+        self._slot = slot
         self._recorder = recorder
         self._masking = masking
         self._why = why
@@ -173,7 +178,7 @@ class _Recorded(Layer):
             self._unanswered(at, error, self._taken(command, b""))
             raise
         took = recorder.now() - at
-        recorder.take(Exchanged(at, self._taken(command, answer), took, self._why()))
+        recorder.take(Exchanged(at, self._taken(command, answer), took, self._why(), self._slot))
         return answer
 
     def reset(self) -> bytes:
@@ -183,7 +188,7 @@ class _Recorded(Layer):
         except BaseException as error:
             self._unanswered(at, error, None)
             raise
-        self._recorder.take(Reset(at, self.atr, self.interface))
+        self._recorder.take(Reset(at, self.atr, self.interface, self._slot))
         return self.atr
 
     def _taken(self, command: bytes, answer: bytes) -> Exchange:
@@ -193,7 +198,7 @@ class _Recorded(Layer):
         # Only the faults of this library promise that no secret is in their text.
         sentence = str(error) if isinstance(error, CardFault) else ""
         took = self._recorder.now() - at
-        self._recorder.take(Fault(at, type(error).__name__, sentence, exchange, took))
+        self._recorder.take(Fault(at, type(error).__name__, sentence, exchange, took, self._slot))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from apdu.crypto.suites import SUITES
 from apdu.errors import FormatError
 from apdu.wire.hrss.keys import TABLES
 from host.cli.asking import typed_secret
-from host.cli.opening import Where, connecting, opened
+from host.cli.opening import Where, at_a_desk
 from host.driver import FUNCTIONS, Answer, Driver, PinPrompt
 from host.hsm import HsmAddresses, MemoryHsm
 from host.introduction import FIELDS
@@ -76,8 +76,7 @@ def _fitting(function: str, wanted: tuple[str, ...], parameters: dict[str, Any])
 @contextmanager
 def _driver(place: Place) -> Iterator[Driver]:
     with ExitStack() as stack:
-        connect = connecting(place.where, stack)
-        psam = stack.enter_context(opened(place.psam)) if place.psam.given else None
+        connect, psam = at_a_desk(place.where, place.psam, stack)
         centre = MemoryCentre() if place.hsm else None
         yield stack.enter_context(
             Driver(

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -19,6 +19,8 @@ from host.cli.recording import record_options, recorded
 if TYPE_CHECKING:
     from host.channel import Channel
 
+Around = Callable[..., "Channel"]
+"""Puts a recorder around a channel."""
 F = TypeVar("F", bound=Callable[..., Any])
 IMAGE = click.Path(path_type=Path)
 CARD_WAIT: Final = 10.0
@@ -152,34 +154,56 @@ def opened(where: Where, *, contactless: bool = False) -> Iterator[Channel]:
     that cannot be used, a CardFault for a reader, and what `recorded` raises.
     """
     where.check()
-    with recorded(where.record, where.with_secrets) as around:
-        if where.image is not None:
-            with _image(where, where.image, contactless) as channel:
-                explaining = where.explaining
-                yield around(channel, explaining.words) if explaining else around(channel)
-        elif where.vpcd is not None:
-            with around(_plugged_in(where.vpcd)) as channel:
-                yield channel
-        else:
-            with _in_reader(where, around) as channel:
-                yield channel
+    with (
+        recorded(where.record, where.with_secrets) as around,
+        _powered(where, around, contactless) as channel,
+    ):
+        yield channel
 
 
-def connecting(where: Where, stack: ExitStack) -> Callable[[int], Channel]:
-    """How the functions of LD/T 33 come to their card: an image is opened at once and stays so,
-    a card in a reader is connected to when they want it, and may change in between."""
-    where.check()
+@contextmanager
+def _powered(where: Where, around: Around, contactless: bool = False) -> Iterator[Channel]:
     if where.image is not None:
-        channel = stack.enter_context(opened(where))
-        return lambda iType: channel
+        with _image(where, where.image, contactless) as channel:
+            explaining = where.explaining
+            yield around(channel, explaining.words) if explaining else around(channel)
+    elif where.vpcd is not None:
+        with around(_plugged_in(where.vpcd)) as channel:
+            yield channel
+    else:
+        with _in_reader(where, around) as channel:
+            yield channel
+
+
+def at_a_desk(
+    where: Where, psam: Where, stack: ExitStack
+) -> tuple[Callable[[int], Channel], Channel | None]:
+    """How the functions of LD/T 33 come to their card, and the PSAM beside it, if there is one.
+
+    An image is opened at once and stays so, a card in a reader is connected to when they want it,
+    and may change in between. Both are in one recording. Raises what `opened` does.
+    """
+    where.check()
+    if psam.given:
+        psam.check()
     around = stack.enter_context(recorded(where.record, where.with_secrets))
+    connect = _connecting(where, around, stack)
+    if not psam.given:
+        return connect, None
+    return connect, stack.enter_context(_powered(psam, partial(around, slot=psam.kind)))
+
+
+def _connecting(where: Where, around: Around, stack: ExitStack) -> Callable[[int], Channel]:
+    if where.image is not None:
+        channel = stack.enter_context(_powered(where, around))
+        return lambda iType: channel
     if where.vpcd is not None:
         port = where.vpcd
         return lambda iType: around(_plugged_in(port))
     return lambda iType: _in_reader(where, around)
 
 
-def _in_reader(where: Where, around: Callable[[Channel], Channel]) -> Channel:
+def _in_reader(where: Where, around: Around) -> Channel:
     """A physical card, behind the gate. What is recorded is what reaches the card, with what the
     gate itself asks it and without what it holds back."""
     from host.channel.pcsc import PcscChannel

@@ -45,7 +45,7 @@ def recorded(path: Path | None, with_secrets: bool) -> Iterator[Callable[..., Ch
     if path is None:
         if with_secrets:
             raise click.UsageError("--with-secrets is about --record FILE.")
-        yield lambda channel, why=None: channel
+        yield lambda channel, why=None, slot="": channel
         return
 
     from apdu.errors import FormatError

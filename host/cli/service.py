@@ -17,7 +17,7 @@ import click
 
 from apdu.errors import FormatError
 from apdu.secret import Secret
-from host.cli.opening import Where, connecting, opened
+from host.cli.opening import Where, at_a_desk
 from host.cli.pinpad import TerminalPad
 from host.cli.text import say_json
 from host.driver import Driver, PinPrompt
@@ -60,8 +60,7 @@ def serve(where: Where, psam: Where, wanted: Wanted) -> None:
     token = _read_token(wanted.token_file) if wanted.token_file else _new_token()
     pad = TerminalPad() if wanted.pin_pad == "terminal" else None
     with ExitStack() as stack:
-        connect = connecting(where, stack)
-        second = stack.enter_context(opened(psam)) if psam.given else None
+        connect, second = at_a_desk(where, psam, stack)
 
         def hire(ask: AskPin | None) -> Driver:
             return Driver(connect, second, ask_pin=ask)

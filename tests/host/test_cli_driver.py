@@ -10,7 +10,10 @@ from typing import NamedTuple
 import pytest
 from commandline import PLAIN, in_a_process, refusal, sscard
 
+from apdu.recording import Exchanged
 from apdu.wire.hrss.generations import GENERATIONS
+from host.channel.recorder import reading
+from host.channel.replay import ReplayCard
 from host.driver import FUNCTIONS, Code
 
 PIN = "864209"
@@ -61,6 +64,23 @@ def test_every_plain_function_does_its_work(slots: Slots) -> None:
     assert "" == driver("iReloadPIN", *info, stdin="97531864\n97531864\n")
     assert "" == driver("iUnblockPIN", *info)
     assert "" == driver("iVerifyPIN", stdin="97531864\n")
+
+
+def test_a_recording_has_the_card_and_its_psam(slots: Slots, tmp_path: Path) -> None:
+    file = tmp_path / "both.jsonl"
+    read = ("--auth", 2, "--card-info", slots.info, "--file-addr", "DF01EF05|20|$")
+    done = sscard("driver", "iReadCard", *slots.options, *read, "--record", file)
+    assert 0 == done.exit_code, done.output
+    with reading(file) as recording:
+        events = list(recording)
+    assert {"card", "psam"} == {each.slot for each in events if isinstance(each, Exchanged)}
+    for slot, path in ("card", slots.card), ("psam", slots.psam):
+        with reading(file) as again:
+            there = ReplayCard(again, slot=slot, resets_at_will=True).reset()
+        info = json.loads(sscard("info", "--card", path, "--json").stdout)
+        assert info["atr"] == there.hex().upper()
+    shown = sscard("trace", "show", file).stdout
+    assert "psam" in shown
 
 
 def test_a_key_centre_does_what_a_psam_would(slots: Slots) -> None:
