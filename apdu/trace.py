@@ -105,13 +105,20 @@ def has_secret_answer(command: bytes) -> bool:
 
 
 def secret_part(command: bytes) -> range:
-    """Where a command carries a PIN or a key; all behind the header when it is malformed."""
-    if len(command) < 5 or not brings_secret(command[0], command[1]):
+    """Where a command carries a PIN or a key: all behind the header when it is malformed.
+
+    Of any other command that is malformed, all behind its fifth byte: two commands in one may be
+    the cause, and the second may carry a PIN (profile choice `malformed-commands-masked`).
+    """
+    if len(command) < 5:
         return range(0)
+    secret = brings_secret(command[0], command[1])
     try:
         _, _, _, data, _ = decode(command)
     except FormatError:
-        return range(4, len(command))
+        return range(4 if secret else 5, len(command))
+    if not secret:
+        return range(0)
     start = 7 if command[4] == 0 and data else 5
     return range(start, start + len(data))
 

@@ -284,7 +284,8 @@ def test_a_line_that_is_too_long_is_refused_even_as_the_last(end: bytes) -> None
 
 
 def test_the_longest_exchange_fits_a_line() -> None:
-    longest = Exchange(bytes(65_535), bytes(65_535) + b"\x90\x00")
+    whole = bytes.fromhex("00A4000000FFF8") + bytes(65_528)
+    longest = Exchange(whole, bytes(65_535) + b"\x90\x00")
     masked = Exchange(bytes(65_535), bytes(65_537), range(4, 65_535), range(65_535))
     for exchange in (longest, masked):
         line = event_line(Exchanged(0.0, exchange, 1.0, "why")).encode()

@@ -89,6 +89,30 @@ def test_secret_data_is_hidden_in_every_form_and_class(rest: str, hidden: str) -
         assert f"{head}\n< 90 00\n" == text
 
 
+@given(open_commands, secret_commands, answers)
+def test_a_pin_behind_another_command_is_hidden_unless_both_are_one(
+    command: CommandAPDU, verify: CommandAPDU, answer: bytes
+) -> None:
+    raw = bytes(command) + bytes(verify)
+    taken = Exchange.of(raw, answer)
+    try:
+        CommandAPDU.parse(raw)
+    except FormatError:
+        assert raw[:5] + bytes(len(raw) - 5) == taken.command
+    else:
+        assert raw == taken.command or brings_secret(raw[0], raw[1])
+
+
+@pytest.mark.parametrize(
+    "first", ["00B2012C00", "00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "00B095000E"]
+)
+def test_a_pin_behind_a_common_command_is_hidden(first: str) -> None:
+    raw = bytes.fromhex(first + "0020000003123456")
+    text = write([Exchange.of(raw, b"\x67\x00")])
+    assert "12 34 56" not in text
+    assert f"> {raw[:5].hex(' ').upper()} {HIDDEN}" in text
+
+
 @pytest.mark.parametrize("ins", [0x28, 0x2C])
 def test_the_terms_of_a_medical_purchase_can_be_seen(ins: int) -> None:
     raw = bytes((MEDICAL_CLASS, ins, 1, 0, 2, 0x12, 0x34))
