@@ -100,7 +100,8 @@ class VpcdChannel(Channel):
         try:
             listener = socket.create_server((self._host, self._port), family=family, backlog=1)
         except OSError as error:
-            why = f"cannot wait for a card here ({error.strerror}): is another reader there?"
+            said = str(error.strerror).partition(" (while")[0]  # then Python says the address again
+            why = f"cannot wait for a card here ({said}): is another reader there?"
             raise CardFault(f"{self._place}: {why}") from None
         with listener:
             if self._waiting is not None:

@@ -66,4 +66,6 @@ def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         said = refusal(sscard("info", f"--vpcd={port}"), status=1)
-    assert said.startswith(f"127.0.0.1:{port}: cannot wait for a card here")
+    assert said.startswith(f"127.0.0.1:{port}: cannot wait for a card here (")
+    assert said.endswith("): is another reader there?")
+    assert 1 == said.count("127.0.0.1")

@@ -26,9 +26,9 @@ class Recordings:
             try:
                 self._recorders[slot] = Recorder(path, with_secrets=self._with_secrets)
             except FormatError as error:
-                raise SlotError(f"{path}: {error}") from None
+                raise SlotError(f"--record {path}: {error}") from None
             except OSError as error:
-                raise SlotError(f"{path}: {error.strerror or error}") from None
+                raise SlotError(f"--record {path}: {error.strerror or error}") from None
         return self._recorders[slot]
 
     def close(self) -> list[str]:

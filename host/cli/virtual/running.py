@@ -84,6 +84,7 @@ def serve(wanted: Wanted, board: Board) -> None:
                 listener = stack.enter_context(listening(wanted.control))
             stack.callback(_end_recordings, recordings)
             stack.callback(slots.close)
+            _first(recordings)
             slots.fill(images, lambda: _greet(wanted, board))
             if listener is not None:
                 attend(listener, do, end)
@@ -92,6 +93,14 @@ def serve(wanted: Wanted, board: Board) -> None:
             ended.get()
     except SlotError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _first(recordings: Recordings) -> None:
+    """Make the file of slot 1 before anything is said or begun. Raises UsageError."""
+    try:
+        recordings.of(1)
+    except SlotError as error:
+        raise click.UsageError(f"{error}.") from None
 
 
 def _end_recordings(recordings: Recordings) -> None:
