@@ -81,6 +81,17 @@ class ReplayCard:
                 raise _fault(event)
         raise Strayed(f"{_shown(command)} was sent, but {self._words(event)}")
 
+    def with_le(self, command: bytes) -> bytes:
+        """This command with the Le of the next one of the recording, if that is all it lacks: over
+        T=0 none stands behind data."""
+        event = self._coming()
+        match event:
+            case Exchanged(exchange=exchange) | Fault(exchange=Exchange() as exchange):
+                longer = command + exchange.command[-1:]
+                if 5 < len(command) == 5 + command[4] and _is(exchange, longer):
+                    return longer
+        return command
+
     def finish(self) -> None:
         """Raises Strayed when there is more in the recording, or its end was lost."""
         event = self._coming()

@@ -77,6 +77,38 @@ def test_who_does_what_was_done_gets_what_was_got(recorded: Path, reader: Reader
     assert [answer for _, answer in exchanges] == heard
 
 
+@pytest.mark.parametrize("asked", ["18", "00", "05"])
+def test_a_program_without_le_fetches_what_was_answered_at_once(
+    recorded: Path, reader: Reader, asked: str
+) -> None:
+    """What was recorded of an image, over T=0: no Le stands behind data there."""
+    (select, whole), (read, record), (verify, done) = then(recorded)
+
+    def program(reader: Reader) -> None:
+        assert bytes((0x61, len(whole) - 2)) == reader.transmit(select[:-1])
+        fetched = reader.transmit(bytes.fromhex("00C00000" + asked))
+        while fetched[-2] == 0x61:
+            fetched = fetched[:-2] + reader.transmit(bytes((0, 0xC0, 0, 0, fetched[-1])))
+        assert whole == fetched
+        assert record == reader.transmit(read)
+        assert done == reader.transmit(verify)
+        reader.signal(Signal.OFF)
+
+    assert 0 == played(recorded, reader, program).exit_code
+
+
+def test_what_waits_is_lost_at_the_next_command(recorded: Path, reader: Reader) -> None:
+    (select, _), (read, record), *_ = then(recorded)
+
+    def program(reader: Reader) -> None:
+        reader.transmit(select[:-1])
+        assert record == reader.transmit(read)
+        reader.say(bytes.fromhex("00C0000018"))
+        assert reader.gone()
+
+    assert 1 == played(recorded, reader, program).exit_code
+
+
 def test_resets_come_when_the_reader_likes(recorded: Path, reader: Reader) -> None:
     def program(reader: Reader) -> None:
         for command, answer in then(recorded):

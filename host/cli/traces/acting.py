@@ -7,6 +7,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Final
 
+from apdu.command import SHORT_NE
+from apdu.flow import deliver
 from apdu.recording import Recording
 from card_os.plug import Answered, Event, Plug, Pulled, Silent, What
 from host.channel.replay import ReplayCard, Strayed
@@ -15,6 +17,9 @@ from host.faults import CardFault, CardMute
 
 AWAY: Final = 1.0
 """Seconds until a card is back whose removal was recorded."""
+_GET_RESPONSE: Final = b"\xc0\0\0"
+"""INS and P1-P2."""
+_DONE: Final = b"\x90\x00"
 _NO_MORE_POWER: Final = (What.OFF, What.RESET, What.LOST)
 
 
@@ -27,11 +32,28 @@ class Actor:
         self.strayed: Strayed | None = None
         """What the reader sent instead."""
         self.ended: SimpleQueue[None] = SimpleQueue()
+        self._waiting = b""
+        """What GET RESPONSE fetches of an answer that was recorded whole."""
 
     def reset(self) -> bytes:
+        self._waiting = b""
         return self._card.reset()
 
     def transmit(self, command: bytes) -> bytes:
+        """As recorded. Where the program leaves Le out, as over T=0, and the recording has it, the
+        answer waits behind 61xx as a card's would."""
+        waiting, self._waiting = self._waiting, b""
+        if waiting and len(command) == 5 and command[1:4] == _GET_RESPONSE:
+            answer, self._waiting = deliver(waiting, command[4] or SHORT_NE, exact=False)
+            return answer
+        whole = self._card.with_le(command)
+        answer = self._transmit(whole)
+        if whole == command or answer[-2:] != _DONE or len(answer) == len(_DONE):
+            return answer
+        answer, self._waiting = deliver(answer[:-2], 0, exact=False)
+        return answer
+
+    def _transmit(self, command: bytes) -> bytes:
         try:
             return self._card.transmit(command)
         except Strayed as strayed:
