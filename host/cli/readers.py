@@ -44,7 +44,11 @@ def readers(name: str, watching: bool, as_json: bool) -> int:
 
     try:
         if not watching:
-            _tell(states(name), as_json)
+            found = states(name)
+            if name and not found and not as_json:
+                click.echo(visible(_others(name)))
+            else:
+                _tell(found, as_json)
             return DONE
         with suppress(KeyboardInterrupt), closing(watch(name)) as events:
             for event in events:
@@ -56,6 +60,14 @@ def readers(name: str, watching: bool, as_json: bool) -> int:
 
 def _towards_the_doctor(error: CardFault) -> CardFault:
     return type(error)(f"{error}{_DOCTOR}")
+
+
+def _others(name: str) -> str:
+    """What to say where no reader has this name."""
+    from host.channel.pcsc import readers as names
+
+    there = ", ".join(f"'{each}'" for each in names())
+    return f"No reader has '{name}' in its name; readers here: {there}" if there else NONE
 
 
 def _tell(found: tuple[Reader, ...], as_json: bool) -> None:

@@ -71,7 +71,16 @@ def test_other_cards_are_told_as_such(service: Service, atr: bytes, lines: list[
 def test_only_readers_with_the_name_are_listed(service: Service) -> None:
     assert [TWO, "  card       none"] == sscard("readers", "two").stdout.splitlines()
     result = sscard("readers", "three")
-    assert (0, NONE) == (result.exit_code, result.stdout.strip())
+    assert 0 == result.exit_code
+    assert "No reader has 'three' in its name; readers here: " in result.stdout
+    assert f"'{TWO}'" in result.stdout
+    assert {"readers": []} == json.loads(sscard("readers", "three", "--json").stdout)
+
+
+def test_without_readers_the_doctor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch).slots.clear()
+    for words in ((), ("three",)):
+        assert NONE == sscard("readers", *words).stdout.strip()
 
 
 def test_a_program_gets_them_as_json(service: Service, ours: bytes) -> None:
