@@ -40,6 +40,7 @@ NUMBERS = {
     "SCARD_SCOPE_USER": 0,
     "SCARD_SHARE_EXCLUSIVE": 1,
     "SCARD_SHARE_SHARED": 2,
+    "SCARD_SHARE_DIRECT": 3,
     "SCARD_LEAVE_CARD": 0,
     "SCARD_RESET_CARD": 1,
     "SCARD_PCI_T0": 91,
@@ -53,6 +54,11 @@ NUMBERS = {
     "SCARD_STATE_MUTE": 0x200,
 }
 OK = b"\x90\x00"
+PRESENT, POWERED = 0x04, 0x10
+"""Of a card's state, as pcsc-lite's pcsclite.h has it."""
+ASKED_OF_A_CARD = (
+    "SCardTransmit", "SCardStatus", "SCardBeginTransaction", "SCardEndTransaction",
+)  # fmt: skip
 CONTACT = bytes.fromhex("3B00")
 CONTACTLESS = bytes.fromhex("3B80800101")
 State = tuple[str, int, list[int]]
@@ -67,6 +73,9 @@ class Slot:
     count: int = 0
     powering: bool = False
     """The card is there, its ATR not yet known."""
+    powered: bool = True
+    kept_off: bool = False
+    """Somebody took the card up without power, so who connects does not get it any."""
 
 
 @dataclass
@@ -90,6 +99,8 @@ class Service:
     uid: bytes = b"\x6a\x81"
     contexts: set[int] = field(default_factory=set)
     connected: dict[int, str] = field(default_factory=dict)
+    reset: set[int] = field(default_factory=set)
+    """The connections that have to be told that somebody reset the card."""
     sent: list[bytes] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     changed: Condition = field(default_factory=Condition)
@@ -107,12 +118,21 @@ class Service:
         with self.changed:
             slot = self.slots[name]
             slot.card, slot.count, slot.share = card, slot.count + self.counts, 0
+            slot.powered, slot.kept_off = True, False
             self.changed.notify_all()
 
     def use(self, share: int, name: str = "ACME One") -> None:
         with self.changed:
             self.slots[name].share = share
             self.changed.notify_all()
+
+    def powers_off(self, name: str = "ACME One", *, taken_up: bool = False) -> None:
+        """As when another program leaves the card so; `taken_up`: and one more goes on with it."""
+        self.slots[name].powered, self.slots[name].kept_off = False, taken_up
+        self._tells_reset(name)
+
+    def _tells_reset(self, name: str, but: int = 0) -> None:
+        self.reset |= {each for each, where in self.connected.items() if where == name} - {but}
 
     def begins(self) -> None:
         self.alive = True
@@ -150,6 +170,8 @@ class Service:
             return _code(self.fails[name]), None
         if name not in ("SCardEstablishContext", "SCardReleaseContext") and not self.alive:
             return _code(ERRORS["SCARD_E_NO_SERVICE"]), None
+        if name in ASKED_OF_A_CARD and arguments[0] in self.reset:
+            return _code(ERRORS["SCARD_W_RESET_CARD"]), None
         return getattr(self, name)(*arguments)
 
     def SCardEstablishContext(self, scope: int) -> tuple[int, int]:
@@ -205,22 +227,38 @@ class Service:
         return name, flags | (0 if slot.card else NUMBERS["SCARD_STATE_MUTE"]), list(slot.card)
 
     def SCardConnect(self, context: int, name: str, share: int, protocol: int) -> Any:
-        if self.slots[name].card is None:
-            return _code(ERRORS["SCARD_E_NO_SMARTCARD"]), 0, 0
+        slot = self.slots[name]
+        if share != NUMBERS["SCARD_SHARE_DIRECT"]:
+            if slot.card is None:
+                return _code(ERRORS["SCARD_E_NO_SMARTCARD"]), 0, 0
+            slot.powered |= not slot.kept_off
+            if not slot.powered:
+                return _code(ERRORS["SCARD_W_UNPOWERED_CARD"]), 0, 0
         self.connected[handle := next(self.numbers)] = name
         return 0, handle, 1
 
     def SCardStatus(self, handle: int) -> Any:
-        card = self.slots[self.connected[handle]].card or b""
+        slot = self.slots[self.connected[handle]]
+        card = slot.card or b""
         contactless = interface_of(card).value == "contactless"
-        return 0, self.connected[handle], 0, 2 if contactless else 1, list(card)
+        state = PRESENT | POWERED * slot.powered
+        return 0, self.connected[handle], state, 2 if contactless else 1, list(card)
 
     def SCardTransmit(self, handle: int, pci: int, command: list[int]) -> tuple[int, list[int]]:
+        if not self.slots[self.connected[handle]].powered:
+            return _code(ERRORS["SCARD_E_NOT_TRANSACTED"]), []
         self.sent.append(bytes(command))
         answer = self.uid if command[:2] == [0xFF, 0xCA] else OK
         return 0, list(answer)
 
     def SCardReconnect(self, handle: int, share: int, protocol: int, how: int) -> tuple[int, int]:
+        slot = self.slots[name := self.connected[handle]]
+        self.reset.discard(handle)
+        if how == NUMBERS["SCARD_RESET_CARD"]:
+            slot.powered, slot.kept_off = True, False
+            self._tells_reset(name, but=handle)
+        elif not slot.powered:
+            slot.kept_off = True
         return 0, 1
 
     def SCardBeginTransaction(self, handle: int) -> int:
@@ -248,6 +286,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service()
     package, scard = ModuleType("smartcard"), ModuleType("smartcard.scard")
     package.scard = scard  # type: ignore[attr-defined]
+    scard.resourceManager = "pcsclite"  # type: ignore[attr-defined]
     for name, number in {**ERRORS, **NUMBERS}.items():
         setattr(scard, name, _code(number))
     for name in FUNCTIONS:

@@ -20,6 +20,12 @@ __all__ = ["PcscChannel", "PcscUnavailable", "Protocol", "readers"]
 _ASK_UID: Final = bytes.fromhex("FFCA000000")
 """GET DATA to the reader itself: the card's identifier (PC/SC part 3, 3.2.2.1.3)."""
 
+_PCSC_LITE: Final = "pcsclite"
+"""What pyscard calls the service of Linux."""
+_POWERED: Final = 0x10
+"""SCARD_POWERED of pcsc-lite's pcsclite.h, which pyscard does not have: a bit of the card's state.
+On Windows states are numbers in a row, and the service powers a card on by itself."""
+
 
 class Protocol(IntFlag):
     """Transmission protocols, with the numbers of PC/SC."""
@@ -85,10 +91,16 @@ class PcscChannel(Channel):
         def connect() -> None:
             context.reader = _the_one(context.readers(), name_part)
             context.turns = Turns(context.reader)
-            whom = context.id, context.reader
             with self._turn() if context.has_card() else nullcontext():
-                context.card, _ = context.call("SCardConnect", *whom, *self._how)
-                self._learn()
+                try:
+                    self._connect()
+                except CardReset:  # SCARD_W_UNPOWERED_CARD
+                    self._power_on()
+                    self._connect()
+                try:
+                    self._learn()
+                except CardReset:  # in between
+                    self._take_up()
 
         context.within(connect, CardMute, "no answer, or another program kept the card to itself,")
         finalize(self, context.close)  # of a channel that was forgotten
@@ -142,17 +154,13 @@ class PcscChannel(Channel):
 
         One that another program has reset (CardReset) is taken up as that program left it, for what
         was proven here is lost already: programs that answered each reset with one of their own
-        would never get to work. A second call does reset it.
+        would never get to work. One that was left without power is reset, by whoever is first. A
+        second call does reset it.
         """
 
         def reset() -> bytes:
-            leave, anew = self._scard.SCARD_LEAVE_CARD, self._scard.SCARD_RESET_CARD
-            ways = (leave, anew, anew) if self._lost else (anew, anew)
             with self._turn():
-                for way in ways[:-1]:
-                    with suppress(CardReset):  # once more, in between
-                        return self._taken_up(way)
-                return self._taken_up(ways[-1])
+                return self._take_up()
 
         self.told.forget()
         return self._context.within(reset, CardMute, "no answer to reset")
@@ -185,6 +193,35 @@ class PcscChannel(Channel):
             self._lost = not lost.off
             raise
 
+    def _connect(self) -> None:
+        context = self._context
+        whom = context.id, context.reader
+        context.card, _ = context.call("SCardConnect", *whom, *self._how)
+
+    def _power_on(self) -> None:
+        """A card that was powered off, and taken up without a reset by somebody who had it.
+
+        pcsc-lite then lets nobody connect until one who is connected resets it; what asks for the
+        reader and not for the card it does let in.
+        """
+        context, scard = self._context, self._scard
+        protocols = self._how[1]
+        whom = context.id, context.reader
+        handle, _ = context.call("SCardConnect", *whom, scard.SCARD_SHARE_DIRECT, protocols)
+        try:
+            how = scard.SCARD_SHARE_SHARED, protocols, scard.SCARD_RESET_CARD
+            context.call("SCardReconnect", handle, *how)
+        finally:
+            scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
+
+    def _take_up(self) -> bytes:
+        leave, anew = self._scard.SCARD_LEAVE_CARD, self._scard.SCARD_RESET_CARD
+        ways = (leave, anew, anew) if self._lost else (anew, anew)
+        for way in ways[:-1]:
+            with suppress(CardReset):  # once more, in between
+                return self._taken_up(way)
+        return self._taken_up(ways[-1])
+
     def _taken_up(self, way: int) -> bytes:
         self._call("SCardReconnect", *self._how, way)
         atr = self._learn()
@@ -192,8 +229,11 @@ class PcscChannel(Channel):
         return atr
 
     def _learn(self) -> bytes:
-        """What a reset settles: the ATR, the protocol and what follows from them."""
-        _, _, protocol, atr = self._call("SCardStatus")
+        """What a reset settles: the ATR, the protocol and what follows from them. CardReset when
+        the card has no power: pcsc-lite would send it commands all the same."""
+        _, state, protocol, atr = self._call("SCardStatus")
+        if self._scard.resourceManager == _PCSC_LITE and not state & _POWERED:
+            self._context.refuse("SCardStatus", self._scard.SCARD_W_UNPOWERED_CARD)
         self.protocol = Protocol(protocol)
         t1 = self.protocol == Protocol.T1
         self._pci = self._scard.SCARD_PCI_T1 if t1 else self._scard.SCARD_PCI_T0
