@@ -117,7 +117,7 @@ INITIALIZE_UPDATE = CommandForm(
     KeySetRef,
     RAW,
     _Begun(),
-    cases=frozenset({4}),
+    cases=frozenset({3, 4}),
     cla=0x80,
     lc=range(8, 9),
     spec="GlobalPlatform 2.3 E.5.1, amendment D 7.1.1",
