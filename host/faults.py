@@ -65,7 +65,7 @@ class CardReset(CardGone):
 
     kept: bool = False
     off: bool = False
-    """Whether it was powered off, and has no power still."""
+    """Whether the service said that it was powered off. pcsc-lite says that it was reset."""
 
 
 class CardBusy(CardGone):

@@ -51,6 +51,10 @@ class PcscChannel(Channel):
 
     Closing leaves the card as it is for whoever comes next: `reset()` first when a PIN was proven.
     Once a deadline has passed, the channel is dead (CardGone) and has to be opened anew.
+
+    pcsc-lite resets a card, or powers it off, before it says so. A command on its way just then
+    does reach the card, which answers as one with nothing selected or proven. Programs that queue
+    (`turns`) do not meet this; against others, `transaction()` keeps the card.
     """
 
     protocol: Protocol
@@ -199,10 +203,10 @@ class PcscChannel(Channel):
         context.card, _ = context.call("SCardConnect", *whom, *self._how)
 
     def _power_on(self) -> None:
-        """A card that was powered off, and taken up without a reset by somebody who had it.
+        """Reset a card that was powered off, and that one who had it took up as it was.
 
-        pcsc-lite then lets nobody connect until one who is connected resets it; what asks for the
-        reader and not for the card it does let in.
+        pcsc-lite powers a card on for who connects first, but not such a one: it lets nobody
+        connect until somebody resets it. A connection to the reader and not to the card it allows.
         """
         context, scard = self._context, self._scard
         protocols = self._how[1]
@@ -229,8 +233,10 @@ class PcscChannel(Channel):
         return atr
 
     def _learn(self) -> bytes:
-        """What a reset settles: the ATR, the protocol and what follows from them. CardReset when
-        the card has no power: pcsc-lite would send it commands all the same."""
+        """What a reset settles: the ATR, the protocol and what follows from them.
+
+        CardReset when the card has no power: pcsc-lite would send it commands all the same.
+        """
         _, state, protocol, atr = self._call("SCardStatus")
         if self._scard.resourceManager == _PCSC_LITE and not state & _POWERED:
             self._context.refuse("SCardStatus", self._scard.SCARD_W_UNPOWERED_CARD)

@@ -16,6 +16,7 @@ from hermetic import READERS, Inserted, Pcscd, until
 from loadworker import LONG, PIN, SFI, Desk, Known
 from serving import SELECT, issued_card, snapshot
 
+from apdu.vpcd import Signal
 from apdu.wire.hrss.generations import DF04
 from apdu.wire.hrss.medical import DEBIT
 from apdu.wire.iso7816 import VERIFY, ReadMode
@@ -38,7 +39,7 @@ scard = pytest.importorskip("smartcard.scard", reason="needs pyscard: pip instal
 THREADS, PIECES = 32, 60
 PROCESSES, KILLED = 8, 20
 DEAD_OWNERS = 50
-VANDALS_RESETS = 40
+VANDALS_RESETS, LONGEST_PAUSE = 20, 0.05
 
 
 @pytest.fixture(scope="module")
@@ -204,8 +205,26 @@ class Counted:
         return self.chip.transmit(command)
 
 
-def vandalise() -> None:
-    """Connect, and leave the card reset."""
+def disconnects(handle: int, disposition: int) -> int:
+    return scard.SCardDisconnect(handle, disposition)
+
+
+def ends_a_transaction(handle: int, disposition: int) -> int:
+    return (
+        scard.SCardBeginTransaction(handle)
+        or scard.SCardEndTransaction(handle, disposition)
+        or scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
+    )
+
+
+def reconnects(handle: int, disposition: int) -> int:
+    how = scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T0, disposition
+    code: int = scard.SCardReconnect(handle, *how)[0]
+    return code or scard.SCardDisconnect(handle, scard.SCARD_LEAVE_CARD)
+
+
+def vandalise(how: Callable[[int, int], int], disposition: int) -> None:
+    """Connect, and reset the card or power it off."""
     _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     whom = context, READERS[0], scard.SCARD_SHARE_SHARED, scard.SCARD_PROTOCOL_T0
     turns = Turns(READERS[0])
@@ -213,14 +232,34 @@ def vandalise() -> None:
     turns.take()  # in line with the others, for pcsc-lite would not let it in between them
     code, handle, _ = scard.SCardConnect(*whom)
     assert 0 == code, f"{code & 0xFFFF_FFFF:08X}"
-    assert 0 == scard.SCardDisconnect(handle, scard.SCARD_RESET_CARD)
+    assert 0 == how(handle, disposition)
     turns.close()
     assert 0 == scard.SCardReleaseContext(context)
 
 
+RESETS, POWERS_OFF = [Signal.RESET], [Signal.OFF, Signal.ON]
+BY_WHOEVER_IS_FIRST = [Signal.OFF, Signal.RESET]
+
+
+@pytest.mark.parametrize(
+    ("vandal", "disposition", "signals"),
+    [
+        (disconnects, scard.SCARD_RESET_CARD, RESETS),
+        (disconnects, scard.SCARD_UNPOWER_CARD, BY_WHOEVER_IS_FIRST),
+        (ends_a_transaction, scard.SCARD_RESET_CARD, RESETS),
+        (ends_a_transaction, scard.SCARD_UNPOWER_CARD, POWERS_OFF),
+        (reconnects, scard.SCARD_RESET_CARD, RESETS),
+        (reconnects, scard.SCARD_UNPOWER_CARD, POWERS_OFF),
+    ],
+)
 def test_who_is_reset_by_another_is_told_and_nothing_that_changes_is_sent_twice(
-    pcscd: Pcscd, card: Path
+    pcscd: Pcscd,
+    card: Path,
+    vandal: Callable[[int, int], int],
+    disposition: int,
+    signals: list[Signal],
 ) -> None:
+    pauses = random.Random(7)  # noqa: S311 - of the moment
     faults: list[BaseException] = []
     peeks = [0, 0]
     over = threading.Event()
@@ -258,21 +297,25 @@ def test_who_is_reset_by_another_is_told_and_nothing_that_changes_is_sent_twice(
         threads += [threading.Thread(target=labour, args=(desk,)) for desk in desks[2:]]
         stack.callback(over.set)
         at_work(stack, threads)
+        begun = len(inserted.signals)
         for _ in range(VANDALS_RESETS):
-            before = [desk.done for desk in desks[2:]]
-            vandalise()
+            over.wait(pauses.uniform(0, LONGEST_PAUSE))
+            before = [desk.done + 2 for desk in desks[2:]] + [each + 1 for each in peeks]
+            vandalise(vandal, disposition)
             until(
                 "everybody has got on",
                 lambda before=before: faults or all(
-                    desk.done > done + 2 for desk, done in zip(desks[2:], before, strict=True)
+                    done > was
+                    for done, was in zip(
+                        [*(desk.done for desk in desks[2:]), *peeks], before, strict=True
+                    )
                 ),
-                LONG,
             )  # fmt: skip
         over.set()
         for thread in threads:
             thread.join(LONG)
         assert [] == faults
-        assert all(peeks), "they read on"
+        assert signals * VANDALS_RESETS == inserted.signals[begun:]
         assert sum(desk.resets for desk in desks) > 0
         for form, done in (
             (DEBIT, sum(len(desk.receipts) for desk in desks)),
