@@ -110,6 +110,8 @@ def test_a_card_without_power_is_opened(service: Service, taken_up: bool, shared
         assert 1 == len(service.connected)
         assert OK == channel.transmit(ASK)
     assert [ANEW] * taken_up == ways(service)
+    for call in service.calls:  # to have it alone it would wait until the others have left
+        assert call[0] != "SCardReconnect" or NUMBERS["SCARD_SHARE_SHARED"] == call[2]
     shares = [call[3] for call in service.calls if call[0] == "SCardConnect"]
     share = NUMBERS["SCARD_SHARE_SHARED" if shared else "SCARD_SHARE_EXCLUSIVE"]
     assert share == shares[-1]
