@@ -14,6 +14,7 @@ from typing import Final
 from apdu import sw as status
 from apdu.errors import FormatError
 from host.faults import (
+    CardBusy,
     CardFault,
     CardGone,
     CardMisspoke,
@@ -21,9 +22,11 @@ from host.faults import (
     CardNotGenuine,
     CardRefused,
     CentreMisspoke,
+    HeldBack,
     InitialPinInForce,
     KeyUnavailable,
     Lack,
+    ReaderGone,
 )
 from host.terminal.medical import PurchaseInDoubt
 
@@ -146,6 +149,10 @@ def fault_of(error: Exception) -> DriverFault | None:
             return DriverFault(Code.PARAMETER, str(error))
         case CardMute():
             return DriverFault(Code.MUTE, str(error))
+        case ReaderGone():
+            return DriverFault(Code.NOT_CONNECTED, str(error))
+        case CardBusy():
+            return DriverFault(Code.READER, str(error))
         case CardGone():
             return DriverFault(Code.NO_CARD, str(error))
         case CardNotGenuine():
@@ -163,6 +170,8 @@ def fault_of(error: Exception) -> DriverFault | None:
             return DriverFault(-error.sw, str(error).rpartition(": ")[0])
         case TimeoutError():
             return DriverFault(Code.MUTE)
+        case HeldBack():  # whoever sits here did not allow it
+            return DriverFault(Code.CANCELLED, str(error))
         case CardFault() | OSError():
             return DriverFault(Code.READER, str(error))
     return None

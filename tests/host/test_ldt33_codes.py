@@ -7,25 +7,35 @@ import pytest
 
 from apdu.errors import FormatError
 from host.faults import (
+    CardBusy,
     CardFault,
     CardGone,
     CardMisspoke,
     CardMute,
     CardNotGenuine,
     CardRefused,
+    CardReset,
     CentreMisspoke,
     InitialPinInForce,
     KeyUnavailable,
     Lack,
     NotFound,
+    NotListed,
     PinBlocked,
     PinWrong,
+    ReaderGone,
+    TooFewTries,
 )
 from host.ldt33.codes import FALL_BACK, SENTENCES, Code, DriverFault, fault_of
 
 FAULTS: list[tuple[Exception, int]] = [
     (CardGone("pulled"), -2),
+    (CardReset("by others"), -2),
     (CardMute("late"), -4),
+    (CardBusy("kept by another"), -11),
+    (ReaderGone("unplugged"), -12),
+    (NotListed("not allowed"), -31),
+    (TooFewTries("one left"), -31),
     (CardFault("no reader"), -11),
     (OSError("broken"), -11),
     (FormatError("x"), -14),
