@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import issued, sscard
 from fakereader import Reader, two_readers
 from servebench import (
     CHALLENGE,
@@ -31,34 +28,6 @@ from card_os.world import World
 from host.cli.testcard import TEST_DAY
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return issued(tmp_path_factory.mktemp("issued"))
-
-
-@pytest.fixture(scope="module")
-def fresh_psam(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("issued") / "psam.img"
-    assert 0 == sscard("issue", "--psam", "national", "-o", path, "--seed", 8).exit_code
-    return path
-
-
-@pytest.fixture
-def image(fresh: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(fresh, tmp_path / "card.img"))
-
-
-@pytest.fixture
-def psam(fresh_psam: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(fresh_psam, tmp_path / "psam.img"))
-
-
-@pytest.fixture
-def reader() -> Iterator[Reader]:
-    with Reader() as made:
-        yield made
 
 
 def chip_of(path: Path, *how: Any) -> bytes:

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import stat
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from commandline import PLAIN, issued, refusal, sscard
-from fakereader import DEADLINE, Reader, two_readers
+from commandline import refusal, sscard
+from fakereader import DEADLINE, Reader
 from servebench import at, serving, sockets_of
 
 from card_os.image import ImageError, ImageFlash
@@ -26,27 +24,6 @@ pytestmark = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX") or sys.platform == "win32", reason="needs Unix sockets"
 )
 _CLOSED_AT = 64
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return issued(tmp_path_factory.mktemp("issued"))
-
-
-@pytest.fixture
-def images(fresh: Path, tmp_path: Path) -> tuple[Path, Path]:
-    first, second = tmp_path / "first.img", tmp_path / "second card.img"
-    shutil.copy(fresh, first)
-    other = sscard("issue", PLAIN, "-o", second, "--seed", 9)
-    assert 0 == other.exit_code
-    return first, second
-
-
-@pytest.fixture
-def readers() -> Iterator[tuple[Reader, Reader]]:
-    first, second = two_readers()
-    with first, second:
-        yield first, second
 
 
 def free(path: Path) -> bool:

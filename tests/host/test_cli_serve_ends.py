@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import pty
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commandline import ROOT, issued, refusal, sscard
+from commandline import ROOT, refusal, sscard
 from fakereader import DEADLINE, Reader
 from servebench import (
     SELECT,
@@ -28,34 +27,6 @@ from host.cli.virtual.running import signalled
 from host.cli.virtual.steering import HELP
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return issued(tmp_path_factory.mktemp("issued"))
-
-
-@pytest.fixture(scope="module")
-def fresh_psam(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("issued") / "psam.img"
-    assert 0 == sscard("issue", "--psam", "national", "-o", path, "--seed", 8).exit_code
-    return path
-
-
-@pytest.fixture
-def image(fresh: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(fresh, tmp_path / "card.img"))
-
-
-@pytest.fixture
-def psam(fresh_psam: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(fresh_psam, tmp_path / "psam.img"))
-
-
-@pytest.fixture
-def reader() -> Iterator[Reader]:
-    with Reader() as made:
-        yield made
 
 
 def closed_properly(path: Path) -> bool:

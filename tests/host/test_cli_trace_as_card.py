@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,6 @@ def recorded(tmp_path: Path) -> Path:
     done = sscard("apdu", "--card", image, "--record", file, SELECT, READ, VERIFY)
     assert 0 == done.exit_code
     return file
-
-
-@pytest.fixture
-def reader() -> Iterator[Reader]:
-    with Reader() as found:
-        yield found
 
 
 def played(file: Path, reader: Reader, program: Callable[[Reader], None], *words: Any) -> Any:

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from commandline import PLAIN, issued, sscard
-from fakereader import Reader, two_readers
+from fakereader import Reader
 from hypothesis import given
 from hypothesis import strategies as st
 from servebench import SELECT, VERIFY
@@ -25,27 +23,6 @@ from host.cli.virtual.steering import HELP, steer
 from host.cli.virtual.watching import Board
 
 _CLOSED_AT = 64
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return issued(tmp_path_factory.mktemp("issued"))
-
-
-@pytest.fixture
-def images(fresh: Path, tmp_path: Path) -> tuple[Path, Path]:
-    first, second = tmp_path / "first.img", tmp_path / "second card.img"
-    shutil.copy(fresh, first)
-    other = sscard("issue", PLAIN, "-o", second, "--seed", 9)
-    assert 0 == other.exit_code
-    return first, second
-
-
-@pytest.fixture
-def readers() -> Iterator[tuple[Reader, Reader]]:
-    first, second = two_readers()
-    with first, second:
-        yield first, second
 
 
 @pytest.fixture
