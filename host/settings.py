@@ -8,14 +8,38 @@ Every error is a FormatError of one line that begins with where the value stands
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from apdu.errors import FormatError
 
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _HEXADECIMAL: Final = re.compile(r"[0-9A-F]*", re.ASCII)
+
+
+def shipped_text(package: str, *names: str) -> str:
+    """A file of settings that comes with this library."""
+    return files(package).joinpath(*names).read_text(encoding="utf-8")
+
+
+def text_in(path: Path, what: str) -> str:
+    """A file of settings. Raises OSError, and FormatError about `what` when it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise FormatError(f"{what}: must be UTF-8") from None
+
+
+def table_of(text: str, what: str) -> dict[str, Any]:
+    """The table that a text in TOML is, or FormatError about `what`."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(f"{what}: {error}") from None
 
 
 class Settings:

@@ -15,18 +15,16 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from enum import Enum
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from apdu.errors import FormatError
 from apdu.wire.effects import base_class, codes_of
-from host.settings import Settings
+from host.settings import Settings, shipped_text, table_of, text_in
 
 SHIPPED: Final = ("worn-contacts", "slow", "pulled", "liar", "everything")
+_WHAT: Final = "chaos profile"
 LONGEST_DELAY: Final = 600.0
 """Seconds."""
 DEFAULT_SW: Final = 0x6F00
@@ -113,20 +111,13 @@ def load_profile(name: str) -> Profile:
     Raises FormatError naming the setting and the rule, OSError when there is no such file.
     """
     if name in SHIPPED:
-        shipped = files("host.channel").joinpath("profiles", f"{name}.toml")
-        return parse_profile(shipped.read_text(encoding="utf-8"))
-    try:
-        return parse_profile(Path(name).read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise FormatError("chaos profile: must be UTF-8") from None
+        return parse_profile(shipped_text("host.channel", "profiles", f"{name}.toml"))
+    return parse_profile(text_in(Path(name), _WHAT))
 
 
 def parse_profile(text: str) -> Profile:
     """The profile in this text. Raises FormatError naming the setting and the rule."""
-    try:
-        whole = Settings(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"chaos profile: {error}") from None
+    whole = Settings(table_of(text, _WHAT))
     about = whole.text("about", range(1, 201)) if whole.has("about") else ""
     found = Profile(tuple(map(_fault, whole.tables("fault"))), about)
     whole.end()

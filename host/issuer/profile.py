@@ -7,11 +7,9 @@ which preparation makes groups of for each card.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +22,7 @@ from host.issuer.card_data import CardData
 from host.issuer.card_data_file import read_card_data
 from host.issuer.certification import Random
 from host.issuer.preparation import prepare
-from host.settings import Settings
+from host.settings import Settings, shipped_text, table_of, text_in
 
 PUBLISHED: Final = "published"
 """A whole card that was published, group by group."""
@@ -61,12 +59,8 @@ def bank_profile(name: str) -> BankProfile:
     Raises FormatError naming what is wrong with it, OSError when there is no such file.
     """
     if name in SHIPPED:
-        shipped = files("host.issuer").joinpath("profiles", f"{name}.toml")
-        return parse_profile(shipped.read_text(encoding="utf-8"))
-    try:
-        return parse_profile(Path(name).read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise FormatError("profile: must be UTF-8") from None
+        return parse_profile(shipped_text("host.issuer", "profiles", f"{name}.toml"))
+    return parse_profile(text_in(Path(name), "profile"))
 
 
 def shipped_profile(name: str = PUBLISHED) -> tuple[DataGroup, ...]:
@@ -91,10 +85,7 @@ def known_chance() -> Random:
 
 def parse_profile(text: str) -> BankProfile:
     """A profile from its text. Raises FormatError naming the group or the setting."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"profile: {error}") from None
+    table = table_of(text, "profile")
     if "groups" not in table:
         return BankProfile(read_card_data(Settings(table)))
     unknown = sorted(set(table) - {"groups"})

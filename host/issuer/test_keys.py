@@ -7,11 +7,9 @@ SM2 keys are in `test_keys.toml`. Which sizes go together is profile choice `tes
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 from apdu.crypto import gmcert, sm2
@@ -21,6 +19,7 @@ from apdu.secret import Secret
 from apdu.wire.pboc.application import RID
 from apdu.wire.perso import Algorithm
 from host.issuer.keys import KeySet
+from host.settings import shipped_text, table_of
 
 
 def _set(ac: str, mac: str, enc: str) -> KeySet:
@@ -107,8 +106,7 @@ def sm2_ca_key() -> gmcert.CaKey:
 
 @cache
 def _numbers() -> dict[str, dict[str, dict[str, str]]]:
-    text = files("host.issuer").joinpath("test_keys.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return table_of(shipped_text("host.issuer", "test_keys.toml"), "test keys")
 
 
 def _parts(owner: str, bits: int) -> CrtParts:

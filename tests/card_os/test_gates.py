@@ -103,7 +103,7 @@ COMMANDS: dict[str, list[CommandForm[Any, Any, Any]]] = {
 
 
 class Gate(IntEnum):
-    """The order of `card_os.dispatch`."""
+    """The order in which `card_os.gates` judges, told apart from it."""
 
     LENGTHS = 1
     INSTRUCTION = 2

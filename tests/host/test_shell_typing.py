@@ -223,6 +223,7 @@ def test_lines_without_secrets_are_kept(line: str) -> None:
         f"apdu 805E010007{PIN}FF654321",
         f"apdu 0C20000003{PIN}",
         "apdu 80D4000010" + "00" * 16,
+        f"apdu 00A40000 0020000003{PIN}",
         f"apdu 0020000003{PIN}9",
         "apdu $pin",
         "authenticate 00112233445566778899AABBCCDDEEFF",

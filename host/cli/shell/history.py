@@ -11,6 +11,7 @@ from typing import Final
 
 from apdu.errors import FormatError
 from apdu.secret import brings_secret
+from apdu.trace import secret_part
 from host.cli.shell.lines import BadLine, words_of
 from host.cli.shell.table import OTHERWISE, Takes, check
 from host.cli.typed import typed_bytes
@@ -54,7 +55,9 @@ def _without_secret(words: tuple[str, ...]) -> bool:
         command = typed_bytes(" ".join(words), "")
     except FormatError:
         return False
-    return len(command) > 1 and not brings_secret(command[0], command[1])
+    if len(command) < 2 or brings_secret(command[0], command[1]):
+        return False
+    return not secret_part(command)  # two commands in one: the second may bring it
 
 
 class History:

@@ -4,8 +4,6 @@ for editors."""
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +15,7 @@ from apdu.errors import FormatError
 from apdu.wire.pboc import tags
 from apdu.wire.pboc.amounts import LARGEST_AMOUNT
 from apdu.wire.pboc.flags import TerminalCapabilities
-from host.settings import Settings
+from host.settings import Settings, shipped_text, table_of, text_in
 from host.terminal.kernel.capks import (
     AuthorityKey,
     AuthorityKeys,
@@ -33,6 +31,7 @@ from host.terminal.kernel.config import (
 )
 
 SHIPPED: Final = "terminal.toml"
+_WHAT: Final = "configuration"
 _AMOUNTS: Final = range(LARGEST_AMOUNT + 1)
 _FLOOR_LIMITS: Final = range(1 << 32)
 """9F1B is 4 bytes of binary."""
@@ -45,20 +44,13 @@ def load_config(path: Path | None = None) -> TerminalConfig:
     Raises FormatError naming the setting and the rule, OSError when there is no such file.
     """
     if path is None:
-        shipped = files("host.terminal.kernel").joinpath(SHIPPED)
-        return parse_config(shipped.read_text(encoding="utf-8"))
-    try:
-        return parse_config(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise FormatError("configuration: must be UTF-8") from None
+        return parse_config(shipped_text("host.terminal.kernel", SHIPPED))
+    return parse_config(text_in(path, _WHAT))
 
 
 def parse_config(text: str) -> TerminalConfig:
     """The configuration in this text. Raises FormatError naming the setting and the rule."""
-    try:
-        whole = Settings(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise FormatError(f"configuration: {error}") from None
+    whole = Settings(table_of(text, _WHAT))
     terminal, merchant = whole.table("terminal"), whole.table("merchant")
     config = TerminalConfig(
         id=terminal.text("id", {8}),
